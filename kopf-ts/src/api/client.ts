@@ -1,4 +1,4 @@
-import { isNotFound } from "./api-error.ts";
+import { isGone, isNotFound } from "./api-error.ts";
 import { type Credentials, defaultCredentials, type KubeConfigLike, kubeConfigCredentials } from "./credentials.ts";
 import { fieldManagerPatch } from "./field-manager.ts";
 import { GuardedTransport } from "./guarded-transport.ts";
@@ -136,12 +136,18 @@ export class Client {
     return pageOf(resource, await this.transport.json<ObjectList<T>>(listRequest(resource, options)), options);
   }
 
-  /** Every page, one after the other. The caller handles an expired page token (410). */
+  /** Every page, one after the other; all at once if a page token expires meanwhile, so that a slow reader comes to an end. */
   async listAll<T extends KubeObject>(resource: Resource<T>, options: Omit<ListOptions, "continue"> = {}): Promise<ObjectList<T>> {
     let page = await this.list(resource, options);
     const items = page.items;
     while (page.metadata.continue) {
-      page = await this.list(resource, { ...options, resourceVersion: undefined, continue: page.metadata.continue });
+      const latest = { ...options, resourceVersion: undefined };
+      try {
+        page = await this.list(resource, { ...latest, continue: page.metadata.continue });
+      } catch (error) {
+        if (isGone(error)) return await this.list(resource, { ...latest, limit: 0 });
+        throw error;
+      }
       for (const item of page.items) items.push(item);
     }
     return { items, metadata: page.metadata };

@@ -127,7 +127,7 @@ describe("a manager", () => {
     expect(server.find(leases, { namespace: "ops", name: "widgets" })?.spec.leaseTransitions).toBe(1);
   });
 
-  test("2: reconciles nothing before all caches are complete, and needs no object to call one complete", async () => {
+  test("reconciles nothing before all caches are complete, and needs no object to call one complete", async () => {
     const widgetsAreCached = eventually(() => server.requests.some(({ path, watch }) => watch && path.endsWith("/widgets")));
     server.inject({ match: ({ path }) => path.endsWith("/configmaps"), action: { do: "hold", until: widgetsAreCached } });
     server.put(configMaps, { apiVersion: "v1", kind: "ConfigMap", metadata: { namespace: "shop", name: "c" } });
@@ -148,7 +148,7 @@ describe("a manager", () => {
     expect(seen[0]).toBe(1);
   });
 
-  test("3: a cache that does not sync fails the start, saying which and why, and leaves nothing behind", async () => {
+  test("a cache that does not sync fails the start, saying which and why, and leaves nothing behind", async () => {
     const clock = new VirtualClock();
     server.inject({
       match: ({ path }) => path.endsWith("/widgets"),
@@ -173,7 +173,7 @@ describe("a manager", () => {
     expect(clock.pending).toBe(0);
   });
 
-  test("37: probes answer before the caches are complete: alive, not yet ready", async () => {
+  test("probes answer before the caches are complete: alive, not yet ready", async () => {
     const asked = Promise.withResolvers<void>();
     server.inject({ match: ({ path }) => path.endsWith("/widgets"), action: { do: "hold", until: asked.promise } });
     const manager = newManager({ health: { port: 0, host: "127.0.0.1" } });
@@ -187,7 +187,7 @@ describe("a manager", () => {
     expect(await status("/readyz")).toBe(200);
   });
 
-  test("38: stops in order: what runs ends with its writes, then caches, then connections", async () => {
+  test("stops in order: what runs ends with its writes, then caches, then connections", async () => {
     const manager = newManager({ health: { port: 0, host: "127.0.0.1" } });
     server.put(widgets, widget("a"));
     let finish = () => {};
@@ -218,7 +218,7 @@ describe("a manager", () => {
     await eventually(() => server.connections === 0);
   });
 
-  test("38: what does not end within the grace period is aborted", async () => {
+  test("what does not end within the grace period is aborted", async () => {
     const clock = new VirtualClock();
     const manager = newManager({ clock, gracePeriodSeconds: 30 });
     server.put(widgets, widget("a"));
@@ -244,6 +244,29 @@ describe("a manager", () => {
     expect(server.find(widgets, { namespace: "shop", name: "a" })?.status).toBeUndefined();
   });
 
+  test("a Runnable that can't be started stops the manager, with and without a Lease; what had started is drained", async () => {
+    for (const leaderElection of [undefined, { name: "widgets", namespace: "ops" }]) {
+      const manager = newManager(leaderElection ? { leaderElection } : {});
+      const heard: string[] = [];
+      const runnable = (name: string, start: () => void) => ({
+        needLeaderElection: true,
+        start,
+        drain: async () => void heard.push(`${name} drained`),
+        abort: () => {},
+      });
+      manager.add(runnable("the first", () => heard.push("the first started")));
+      manager.add(
+        runnable("the second", () => {
+          throw new Error("no port is free");
+        }),
+      );
+      await expect(manager.run(new AbortController().signal)).rejects.toThrow("no port is free");
+      await eventually(() => server.connections === 0);
+      expect(heard).toEqual(["the first started", "the first drained", "the second drained"]);
+    }
+    expect(server.find(leases, { namespace: "ops", name: "widgets" })?.spec.holderIdentity).toBe("");
+  });
+
   test("a plugin that fails to end keeps neither the Lease nor the rest from ending", async () => {
     const manager = newManager({ leaderElection: { name: "widgets", namespace: "ops" } });
     const ended: string[] = [];
@@ -258,7 +281,7 @@ describe("a manager", () => {
     expect(server.find(leases, { namespace: "ops", name: "widgets" })?.spec.holderIdentity).toBe("");
   });
 
-  test("36: when the Lease is lost, running passes are aborted at once, nothing more is written, and the program is told", async () => {
+  test("when the Lease is lost, running passes are aborted at once, nothing more is written, and the program is told", async () => {
     const clock = new VirtualClock();
     const manager = newManager({ clock, leaderElection: { name: "widgets", namespace: "ops" } });
     server.put(widgets, widget("a"));

@@ -134,9 +134,7 @@ export class Manager {
       ...parts,
       election: options.leaderElection,
       metrics: this.metrics,
-      onAcquired: () => {
-        if (!this.#stopping) this.#runnables.start({ leads: true });
-      },
+      onAcquired: () => this.#onAcquired(),
       onLost: (error) => this.#onLost(error),
     });
     this.leaderClient = this.#leadership.client;
@@ -236,7 +234,8 @@ export class Manager {
   /**
    * Resolves once every cache is complete and the controllers run (or, with leader election, will as soon as we lead).
    *
-   * @throws Error if the caches are not complete within `cacheSyncTimeoutSeconds`, or a startup handler fails; the manager has stopped then.
+   * @throws Error if the caches are not complete within `cacheSyncTimeoutSeconds`, or a startup handler or a Runnable fails to start; the manager
+   * has stopped then.
    */
   async start(): Promise<void> {
     this.#healthPort = await this.#health?.start();
@@ -246,13 +245,13 @@ export class Manager {
       if (this.#stopping) return;
       this.#caches = this.#informers.run(this.#cacheStop.signal);
       await this.#informers.waitForSync(this.#options.cacheSyncTimeoutSeconds ?? 120, this.#cacheStop.signal);
+      if (this.#stopping) return;
+      this.#synced = true;
+      this.#runnables.start({ leads: this.leads });
     } catch (error) {
       await this.stop();
       throw error;
     }
-    if (this.#stopping) return;
-    this.#synced = true;
-    this.#runnables.start({ leads: this.leads });
     this.#leadership.start();
     this.logger.info("the manager has started", {
       controllers: this.#controllers.map(({ name }) => name),
@@ -301,6 +300,17 @@ export class Manager {
       await plugin.end(this);
     } catch (error) {
       this.logger.error("a plugin failed to end", { error });
+    }
+  }
+
+  /** What can't be started ends the program in good order: without it, it would lead and do only a part of its work. */
+  #onAcquired(): void {
+    if (this.#stopping) return;
+    try {
+      this.#runnables.start({ leads: true });
+    } catch (error) {
+      this.#done.reject(error);
+      void this.stop();
     }
   }
 

@@ -5,7 +5,7 @@ import type { Logger } from "../core/logger.ts";
 export interface Runnable {
   /** Runs only while this process leads. */
   readonly needLeaderElection: boolean;
-  /** Called once, when every cache is complete. */
+  /** Called once, when every cache is complete. If it throws, the manager stops, and its `start` or `done` rejects with the error. */
   start(): void;
   /** Starts nothing more; resolves once running work has ended. */
   drain(): Promise<void>;
