@@ -38,7 +38,7 @@ function newInformer(options: { namespaces?: string[]; labelSelector?: Record<st
 const names = (objects: DynamicObject[]) => objects.map(({ metadata }) => metadata.name).sort();
 
 describe("an informer", () => {
-  test("1: has synced only when every listed object has been delivered, marked as initial", async () => {
+  test("has synced only when every listed object has been delivered, marked as initial", async () => {
     server.put(configMaps, configMap("a"));
     server.put(configMaps, configMap("b"));
     const { informer, start } = newInformer();
@@ -53,7 +53,7 @@ describe("an informer", () => {
     expect(heard[2]).toBe("added false true");
   });
 
-  test("16: a handler that throws affects neither the others nor the cache", async () => {
+  test("a handler that throws affects neither the others nor the cache", async () => {
     const lines: string[] = [];
     const { informer, start } = newInformer({ log: (line) => lines.push(line) });
     const heard: string[] = [];

@@ -12,7 +12,7 @@ const told = (changes: Change<DynamicObject>[]) =>
   changes.map(({ type, object: { metadata } }) => `${type} ${metadata.name} ${metadata.uid}`);
 
 describe("a store", () => {
-  test("9: objects missing from a new list are deleted, with their last known state", () => {
+  test("objects missing from a new list are deleted, with their last known state", () => {
     const store = new Store<DynamicObject>();
     store.replace([object("a", "1"), object("b", "2")], true);
     const changes = store.replace([object("b", "2")], false);
@@ -21,7 +21,7 @@ describe("a store", () => {
     expect(store.get("n/a")).toBeUndefined();
   });
 
-  test("16: an index function that throws loses no change, and files the object nowhere", () => {
+  test("an index function that throws loses no change, and files the object nowhere", () => {
     const failed: string[] = [];
     const store = new Store<DynamicObject>({ indexFailed: (index, { metadata }) => failed.push(`${index} ${metadata.name}`) });
     store.addIndex("color", ({ spec }) => spec.color.toLowerCase());
@@ -40,28 +40,28 @@ describe("a store", () => {
     expect(store.byIndex("color", "red").map(({ metadata }) => metadata.name)).toEqual(["b"]);
   });
 
-  test("9: a list of one namespace deletes nothing in another", () => {
+  test("a list of one namespace deletes nothing in another", () => {
     const store = new Store<DynamicObject>();
     store.replace([object("a", "1", { namespace: "one" })], true, ({ metadata }) => metadata.namespace === "one");
     expect(store.replace([], true, ({ metadata }) => metadata.namespace === "two")).toEqual([]);
     expect(store.size).toBe(1);
   });
 
-  test("10: a recreated name is a deletion and an addition, by list as by event", () => {
+  test("a recreated name is a deletion and an addition, by list as by event", () => {
     const store = new Store<DynamicObject>();
     store.put(object("a", "1", { uid: "first" }));
     expect(told(store.put(object("a", "5", { uid: "second" })))).toEqual(["deleted a first", "added a second"]);
     expect(told(store.replace([object("a", "9", { uid: "third" })], false))).toEqual(["deleted a second", "added a third"]);
   });
 
-  test("10: the late deletion of an older namesake changes nothing", () => {
+  test("the late deletion of an older namesake changes nothing", () => {
     const store = new Store<DynamicObject>();
     store.put(object("a", "5", { uid: "second" }));
     expect(store.remove(object("a", "4", { uid: "first" }))).toEqual([]);
     expect(store.size).toBe(1);
   });
 
-  test("11: a known resource version is no change", () => {
+  test("a known resource version is no change", () => {
     const store = new Store<DynamicObject>();
     store.put(object("a", "1"));
     expect(store.put(object("a", "1"))).toEqual([]);

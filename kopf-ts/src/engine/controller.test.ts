@@ -67,7 +67,7 @@ function gated() {
 }
 
 describe("a controller", () => {
-  test("18 and 19: runs a key never twice at once, and exactly once more if it changed meanwhile", async () => {
+  test("runs a key never twice at once, and exactly once more if it changed meanwhile", async () => {
     const { reconcile, started, open, most } = gated();
     builder().withOptions({ maxConcurrentReconciles: 8 }).complete(reconcile);
     await manager.start();
@@ -96,7 +96,7 @@ describe("a controller", () => {
     expect(most()).toBe(3);
   });
 
-  test("22: live changes go before the rest of the initial list", async () => {
+  test("live changes go before the rest of the initial list", async () => {
     const { reconcile, started, open } = gated();
     for (const name of ["a", "b", "c"]) server.put(widgets, widget(name));
     builder().withOptions({ maxConcurrentReconciles: 1 }).complete(reconcile);
@@ -112,7 +112,7 @@ describe("a controller", () => {
     expect(started).toEqual(["a", "z", "b", "c"]);
   });
 
-  test("23 and 26: a failure backs off, harms no other object, and success starts again", async () => {
+  test("a failure backs off, harms no other object, and success starts again", async () => {
     server.put(widgets, widget("a"));
     server.put(widgets, widget("b"));
     const passes: string[] = [];
@@ -142,7 +142,7 @@ describe("a controller", () => {
     await eventually(() => count() === 8);
   });
 
-  test("24: a wished time clears the back-off, and is ignored on an error", async () => {
+  test("a wished time clears the back-off, and is ignored on an error", async () => {
     server.put(widgets, widget("a"));
     const answers = ["fail", "fail", "later", "fail"];
     let passes = 0;
@@ -167,7 +167,7 @@ describe("a controller", () => {
     expect(await metric('controller_runtime_reconcile_total{controller="widget",result="requeue_after"}')).toBe("1");
   });
 
-  test("25: a terminal error is counted and not retried until something changes", async () => {
+  test("a terminal error is counted and not retried until something changes", async () => {
     server.put(widgets, widget("a"));
     let passes = 0;
     builder().complete(() => {
@@ -184,7 +184,7 @@ describe("a controller", () => {
     await eventually(() => passes === 2);
   });
 
-  test("26: something thrown that is no Error kills no worker", async () => {
+  test("something thrown that is no Error kills no worker", async () => {
     server.put(widgets, widget("a"));
     let passes = 0;
     builder()
@@ -201,7 +201,7 @@ describe("a controller", () => {
     expect(await metric('controller_runtime_reconcile_panics_total{controller="widget"}')).toBe("1");
   });
 
-  test("27: an object that waits delays no other", async () => {
+  test("an object that waits delays no other", async () => {
     const passes: string[] = [];
     builder()
       .withOptions({ maxConcurrentReconciles: 1 })
@@ -216,7 +216,7 @@ describe("a controller", () => {
     expect(isTrue(server.find(widgets, keyA) ?? {}, "Reconciling")).toBe(true);
   });
 
-  test("28: an update wakes the old and the new owner once each", async () => {
+  test("an update wakes the old and the new owner once each", async () => {
     const passes: string[] = [];
     const [a, b] = [server.put(widgets, widget("a")), server.put(widgets, widget("b"))];
     const child = (owner: DynamicObject, value: string) => ({
@@ -241,7 +241,7 @@ describe("a controller", () => {
     expect(passes.sort()).toEqual(["a", "b"]);
   });
 
-  test("28: a cluster-scoped owner is woken without a namespace; owners of other kinds and mere owners are not", async () => {
+  test("a cluster-scoped owner is woken without a namespace; owners of other kinds and mere owners are not", async () => {
     const passes: string[] = [];
     const owner = server.put(namespaces, { apiVersion: "v1", kind: "Namespace", metadata: { name: "shop" } });
     manager

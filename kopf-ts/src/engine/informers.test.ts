@@ -67,7 +67,7 @@ describe("WatchList", () => {
     expect(server.requests[1]?.query.get("sendInitialEvents")).toBeNull();
   });
 
-  test("14: a stream that is cut before its end mark publishes nothing", async () => {
+  test("a stream that is cut before its end mark publishes nothing", async () => {
     server.watchList = "endless";
     for (const name of ["a", "b"]) server.put(widgets, widget(name));
     const manager = newManager({ watchList: true });

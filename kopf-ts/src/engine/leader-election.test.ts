@@ -61,7 +61,7 @@ const otherHolds = () =>
     spec: { holderIdentity: "other", leaseDurationSeconds: 15 },
   });
 
-describe("36: leader election", () => {
+describe("leader election", () => {
   test("takes a Lease that is not there, and renews it every two seconds", async () => {
     const { heard, start } = newElector("me");
     start();

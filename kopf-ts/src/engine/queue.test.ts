@@ -21,7 +21,7 @@ function take(queue: WorkQueue, most: number): string[] {
 const drain = (queue: WorkQueue) => take(queue, Number.POSITIVE_INFINITY);
 
 describe("the work queue", () => {
-  test("18: hands out a key never twice at once", () => {
+  test("hands out a key never twice at once", () => {
     const { queue } = newQueue();
     queue.add("a");
     expect(queue.tryTake()?.key).toBe("a");
@@ -31,7 +31,7 @@ describe("the work queue", () => {
     expect(queue.tryTake()?.key).toBe("a");
   });
 
-  test("19: hands out a key that was added while it ran exactly once more", () => {
+  test("hands out a key that was added while it ran exactly once more", () => {
     const { queue } = newQueue();
     queue.add("a");
     queue.tryTake();
@@ -41,7 +41,7 @@ describe("the work queue", () => {
     expect(queue.length).toBe(0);
   });
 
-  test("20: collapses duplicate adds; the soonest time and the highest priority win", async () => {
+  test("collapses duplicate adds; the soonest time and the highest priority win", async () => {
     const { queue, clock } = newQueue();
     queue.add("late", { afterMilliseconds: 500, priority: 5 });
     queue.add("other", { afterMilliseconds: 100, priority: 1 });
@@ -53,14 +53,14 @@ describe("the work queue", () => {
     expect(drain(queue)).toEqual([]);
   });
 
-  test("20: a later time never postpones a key that is ready", () => {
+  test("a later time never postpones a key that is ready", () => {
     const { queue } = newQueue();
     queue.add("a");
     queue.add("a", { afterMilliseconds: 10_000 });
     expect(drain(queue)).toEqual(["a"]);
   });
 
-  test("21: a raised priority goes behind its equals", () => {
+  test("a raised priority goes behind its equals", () => {
     const { queue } = newQueue();
     queue.add("low", { priority: 0 });
     queue.add("first", { priority: 10 });
@@ -69,7 +69,7 @@ describe("the work queue", () => {
     expect(drain(queue)).toEqual(["first", "second", "low"]);
   });
 
-  test("22: keys of the initial list yield to live changes", () => {
+  test("keys of the initial list yield to live changes", () => {
     const { queue } = newQueue();
     for (const key of ["a", "b", "c"]) queue.add(key, { priority: -100 });
     queue.add("live");
@@ -77,7 +77,7 @@ describe("the work queue", () => {
     expect(drain(queue)).toEqual(["live", "c", "a", "b"]);
   });
 
-  test("23: failures back off per key, doubling from 5 ms to 1,000 s; success resets", () => {
+  test("failures back off per key, doubling from 5 ms to 1,000 s; success resets", () => {
     const { queue } = newQueue();
     expect([1, 2, 3, 4].map(() => queue.retry("a"))).toEqual([5, 10, 20, 40]);
     expect(queue.retry("b")).toBe(5);
@@ -87,12 +87,12 @@ describe("the work queue", () => {
     expect(queue.retry("a")).toBe(5);
   });
 
-  test("23: a server's wish to wait longer is respected", () => {
+  test("a server's wish to wait longer is respected", () => {
     const { queue } = newQueue();
     expect(queue.retry("a", { atLeastMilliseconds: 3_000 })).toBe(3_000);
   });
 
-  test("27: a delayed key blocks no ready one", async () => {
+  test("a delayed key blocks no ready one", async () => {
     const { queue, clock } = newQueue();
     queue.add("delayed", { afterMilliseconds: 60_000, priority: 100 });
     queue.add("ready", { priority: -100 });

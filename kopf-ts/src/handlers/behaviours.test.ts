@@ -48,7 +48,7 @@ async function edit(change: Partial<DynamicObject>): Promise<void> {
   server.put(widgets, { ...(current() as DynamicObject), ...change });
 }
 
-describe("30: a delete handler runs before its finalizer goes", () => {
+describe("a delete handler runs before its finalizer goes", () => {
   test("and an object without a matching mandatory handler gets none", async () => {
     const operator = newOperator();
     const deleted: string[] = [];
@@ -101,7 +101,7 @@ describe("30: a delete handler runs before its finalizer goes", () => {
   });
 });
 
-test("31: a finalizer edit that meets another's is created again, and neither undoes the other", async () => {
+test("a finalizer edit that meets another's is created again, and neither undoes the other", async () => {
   const operator = newOperator();
   operator.on.delete(widgets, () => {});
   server.put(widgets, widget());
@@ -118,7 +118,7 @@ test("31: a finalizer edit that meets another's is created again, and neither un
   expect(current()?.metadata.finalizers).toEqual(["theirs/too", finalizer]);
 });
 
-describe("32: the echo of an own patch calls no handler again", () => {
+describe("the echo of an own patch calls no handler again", () => {
   test("whatever it changed: status, labels, spec", async () => {
     const operator = newOperator();
     const calls: string[] = [];
@@ -187,7 +187,7 @@ describe("32: the echo of an own patch calls no handler again", () => {
   });
 });
 
-describe("33: retries and timeouts survive a restart", () => {
+describe("retries and timeouts survive a restart", () => {
   test("as progress in annotations, which go with the end of the change", async () => {
     const attempts: number[] = [];
     const define = (operator: Operator) => {
@@ -296,7 +296,7 @@ describe("33: retries and timeouts survive a restart", () => {
   });
 });
 
-test("34: resume runs once per process, for what was there, and not for what is being deleted", async () => {
+test("resume runs once per process, for what was there, and not for what is being deleted", async () => {
   const calls: string[] = [];
   const define = (operator: Operator) => {
     const both = ({ name, reason }: { name: string; reason: string }) => void calls.push(`${reason} ${name}`);
@@ -326,7 +326,7 @@ test("34: resume runs once per process, for what was there, and not for what is 
   expect(calls).toEqual(["create a", "resume a", "create later"]);
 });
 
-describe("35", () => {
+describe("timers and daemons", () => {
   test("timers never overlap", async () => {
     const operator = newOperator();
     let running = 0;

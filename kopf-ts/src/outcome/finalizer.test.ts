@@ -17,7 +17,7 @@ beforeEach(async () => {
 });
 afterEach(() => server.stop());
 
-describe("31: finalizer edits", () => {
+describe("finalizer edits", () => {
   test.each([
     ["added to none", undefined, { mine: true }, ["mine"]],
     ["added to others", ["theirs"], { mine: true }, ["theirs", "mine"]],

@@ -18,7 +18,7 @@ describe("predicates", () => {
     expect(generationChanged({ type: "deleted", object: object({}) })).toBe(true);
   });
 
-  test("29: generationChanged passes a recreated object of equal generation", () => {
+  test("generationChanged passes a recreated object of equal generation", () => {
     const store = new Store<DynamicObject>();
     store.put(object({ uid: "first" }));
     const changes = store.put(object({ uid: "second", resourceVersion: "9" }));

@@ -22,7 +22,7 @@ function newRecorder(capacity?: number) {
 const subject = () => server.put(configMaps, { apiVersion: "v1", kind: "ConfigMap", metadata: { namespace: "shop", name: "a" } });
 const event = { type: "Normal", reason: "Loaded", note: "it is loaded" } as const;
 
-describe("40: a recorder", () => {
+describe("a recorder", () => {
   test("publishes what happened to which object, by whom", async () => {
     const recorder = newRecorder();
     const regarding = subject();

@@ -220,7 +220,7 @@ describe("writing an outcome", () => {
     expect(conditionsNow()).toContain("Ready=False TooLarge");
   });
 
-  test("30: a finalizer stays when the clean-up before it fails", async () => {
+  test("a finalizer stays when the clean-up before it fails", async () => {
     const object = server.put(widgets, widget({ finalizers: ["clean-up"] }));
     const outcome = unchanged()
       .effect("clean up", () => Promise.reject(new Error("the disk is busy")))
@@ -236,7 +236,7 @@ describe("writing an outcome", () => {
     expect(current()).toBeUndefined();
   });
 
-  test("31: a finalizer edit that lost the race is a conflict, not an error", async () => {
+  test("a finalizer edit that lost the race is a conflict, not an error", async () => {
     const stale = server.put(widgets, widget({ finalizers: ["mine"] }));
     server.put(widgets, widget({ finalizers: ["mine", "theirs"] }));
     expect(await write(stale, unchanged().finalizer("mine", false))).toBe("conflict");
