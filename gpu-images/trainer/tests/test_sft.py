@@ -239,6 +239,3 @@ def test_progress_counts_every_step_of_every_epoch_and_the_rate_falls_to_its_end
     assert [sft.rate_at(step, 4, 1.0) for step in range(4)] == [1.0, 0.75, 0.5, 0.25]
 
 
-def test_a_batch_that_is_too_long_is_split():
-    assert len(next(iter(sft.packs_of(EXAMPLES * 40, together=True)))) < 240
-    assert all(len(g) == 1 for g in sft.packs_of(EXAMPLES, together=False))

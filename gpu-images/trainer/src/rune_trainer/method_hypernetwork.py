@@ -22,8 +22,9 @@ from rune_trainer.hyper_training import Outcome, Training, train
 from rune_trainer.hypernetwork import Hypernetwork
 from rune_trainer.lessons import Lesson, Reader
 from rune_trainer.method_sft import last_tenth, verify_base
-from rune_trainer.model import device_of, load_base, packs_well, target_shapes
+from rune_trainer.model import device_of, load_base, target_shapes
 from rune_trainer.objectives import Asking
+from rune_trainer.packing import packs_well
 from rune_trainer.pairs import solved, split_of
 from rune_trainer.parsing import written
 from rune_trainer.reconstruction_targets import ReconstructionTargets

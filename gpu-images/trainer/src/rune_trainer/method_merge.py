@@ -19,7 +19,8 @@ from rune_trainer.errors import Ending, bad_input, data_error
 from rune_trainer.examples import Example, examples_of
 from rune_trainer.job import parents_of
 from rune_trainer.method_sft import verify_base
-from rune_trainer.model import PRECISIONS, device_of, linear_shapes, load_base, packs_well, put_weights, with_lora
+from rune_trainer.model import PRECISIONS, device_of, linear_shapes, load_base, put_weights, with_lora
+from rune_trainer.packing import packs_well
 from rune_trainer.parsing import written
 from rune_trainer.registry import Repository
 from rune_trainer.rendering import load_tokenizer

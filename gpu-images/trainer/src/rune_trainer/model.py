@@ -104,11 +104,5 @@ def trainable(model: Any) -> dict[str, torch.nn.Parameter]:
     return {name: p for name, p in model.named_parameters() if p.requires_grad}
 
 
-def packs_well(model: Any) -> bool:
-    """Whether every layer attends by the mask alone, so that several examples may share one sequence."""
-    config = model.config.get_text_config()
-    kinds = getattr(config, "layer_types", None)
-    if not kinds:  # a window is then that of every layer, unless a switch beside it is off
-        windowed = getattr(config, "use_sliding_window", True) and getattr(config, "sliding_window", None)
-        return not windowed
-    return set(kinds) == {"full_attention"} and not getattr(config, "use_sliding_window", False)
+def vocabulary_of(model: Any) -> int:
+    return model.config.get_text_config().vocab_size

@@ -11,6 +11,7 @@ from rune_trainer.distillation import Taught, divergence, kept_of
 from rune_trainer.encoder import Kept
 from rune_trainer.functional import Pairs, applied
 from rune_trainer.lessons import Lesson, taught_example
+from rune_trainer.model import vocabulary_of
 from rune_trainer.sheet import Sheet, logits_at, portions, sheet_of
 
 Draw = tuple[Lesson, int]
@@ -34,7 +35,7 @@ class Asking:
     objective: str
     top_k: int
     together: bool
-    """`model.packs_well`"""
+    """`packing.packs_well`"""
     kept: Kept
     stopping: Callable[[], bool] = never
     """Asked before each pass through the base, which may take half a minute on a CPU. Raises `Interrupted` if true."""
@@ -45,7 +46,7 @@ class Asking:
         With `per` the gradient of that sum divided by it reaches the pairs, which are leaves.
         """
         groups, total, backward = [lesson.examples(which) for lesson, which in draws], 0.0, per > 0
-        for first, end in portions(groups, self.model.config.get_text_config().vocab_size):
+        for first, end in portions(groups, vocabulary_of(self.model)):
             self.go_on()
             sheet = sheet_of(groups[first:end], self.together, self.model.device)
             with torch.set_grad_enabled(backward):

@@ -26,8 +26,8 @@ from rune_trainer import adapter_io, checkpoint
 from rune_trainer.contract import Exit, Sft
 from rune_trainer.errors import Ending, terminated
 from rune_trainer.examples import Example
-from rune_trainer.model import packs_well, trainable
-from rune_trainer.packing import pack
+from rune_trainer.model import trainable, vocabulary_of
+from rune_trainer.packing import pack, packs_of, packs_well
 from rune_trainer.settings import shape_of
 from rune_trainer.training_curve import Look
 from rune_trainer.workers import ALONE, Alone
@@ -36,8 +36,6 @@ Loss = Callable[[list[Example], torch.Tensor, torch.Tensor], torch.Tensor]
 """(examples of one sequence, logits (K, V) at their K learnt tokens in single precision, those tokens (K,)) → the sum of their losses"""
 
 FINAL_RATE = 0.05
-PACK_TOKENS = 8192
-"""Longest packed sequence; a larger batch is accumulated over several, with the same gradient."""
 
 
 @dataclass(frozen=True)
@@ -86,17 +84,6 @@ def rate_at(step: int, total: int, peak: float) -> float:
     return peak * max(FINAL_RATE, 1 - step / total)
 
 
-def packs_of(batch: list[Example], together: bool) -> list[list[Example]]:
-    """The batch in groups that fit one sequence each."""
-    groups: list[list[Example]] = []
-    for example in batch:
-        if together and groups and sum(map(len, groups[-1])) + len(example) <= PACK_TOKENS:
-            groups[-1].append(example)
-        else:
-            groups.append([example])
-    return groups
-
-
 def cross_entropy(_: list[Example], logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     return torch.nn.functional.cross_entropy(logits, targets, reduction="sum")
 
@@ -107,7 +94,7 @@ def batch_loss(
     """Adds the gradient of the batch's mean loss to the parameters and returns that loss; each worker computes a part."""
     learnt, loss = sum(len(e.tail) for e in batch), 0.0
     mine = [batch[index] for index in workers.share([len(e) for e in batch])]
-    for group in packs_of(mine, together):
+    for group in packs_of(mine, together, vocabulary_of(model)):
         packed = pack(group)
         logits = model(**packed.inputs(model.device), use_cache=False).logits[0]
         part = loss_of(group, logits.float(), packed.targets.to(model.device)) / learnt

@@ -1,6 +1,6 @@
 """Examples of several trajectories as one batch for the base, and its outputs at the learnt tokens alone.
 
-If the base attends by the mask alone (`packs_well`), the examples of one trajectory are one row that contains their
+If the base allows it (`packs_well`), the examples of one trajectory are one row that contains their
 common beginning once (packing.py), including a trajectory in the teacher's prompt; otherwise each example is a row.
 """
 
@@ -11,14 +11,12 @@ from typing import Any
 import torch
 
 from rune_trainer.examples import Example
-from rune_trainer.packing import Packed, pack
+from rune_trainer.packing import MOST_LOGITS, Packed, pack
 
 SHEET_TOKENS = 2048
 """Most tokens per batch, padding included; more are several batches whose gradients add up.
 (A token of a 0.5B base needs 1.5 MB for its gradient.)
 """
-SHEET_LOGITS = 1 << 28
-"""Most outputs per batch (learnt tokens × vocabulary): 1 GiB in single precision."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,7 @@ def portions(groups: list[list[Example]], vocabulary: int) -> Iterator[tuple[int
     for number, group in enumerate(groups):
         length, tails = sum(map(len, group)), sum(len(e.tail) for e in group)
         over = (
-            max(longest, length) * (number + 1 - first) > SHEET_TOKENS or (learnt + tails) * vocabulary > SHEET_LOGITS
+            max(longest, length) * (number + 1 - first) > SHEET_TOKENS or (learnt + tails) * vocabulary > MOST_LOGITS
         )
         if over and number > first:
             yield first, number
