@@ -64,13 +64,11 @@ interface Session {
   readonly metadata: { readonly name: string };
   readonly status?: {
     readonly epoch?: number;
-    readonly adapter?: object;
     readonly conditions?: { type: string; status: string; reason: string }[];
   };
 }
 
 export interface Census {
-  readonly chosen: number;
   readonly working: number;
   readonly waiting: number;
   readonly succeeded: number;
@@ -81,7 +79,7 @@ export interface Census {
 
 /** Of the sessions that `createSessions` made, page by page. */
 export async function census(api: Api): Promise<Census> {
-  const counts = { chosen: 0, working: 0, waiting: 0, succeeded: 0, failed: 0, statusBytes: 0 };
+  const counts = { working: 0, waiting: 0, succeeded: 0, failed: 0, statusBytes: 0 };
   let next = "";
   do {
     const page = await api.call<{ items: Session[]; metadata: { continue?: string } }>(
@@ -94,7 +92,6 @@ export async function census(api: Api): Promise<Census> {
       const ended = isTrue("Succeeded") || isTrue("Failed");
       counts.succeeded += Number(isTrue("Succeeded"));
       counts.failed += Number(isTrue("Failed"));
-      counts.chosen += Number(status?.adapter !== undefined);
       counts.working += Number(!ended && status?.epoch !== undefined);
       counts.waiting += Number(status?.conditions?.some(({ reason }) => reason === "ServerBusy") ?? false);
       if (ended) counts.statusBytes = Math.max(counts.statusBytes, JSON.stringify(status).length);
