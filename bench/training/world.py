@@ -18,7 +18,8 @@ from rune_trainer.examples import Example, examples_of
 
 TEMPLATE = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 TASKS = pathlib.Path(__file__).parents[2] / "examples/00-quickstart/scenario/tasks.json"
-VOCABULARY = 8192
+TOKENS = 8192
+"""Of the tokenizer; the base's vocabulary may be larger."""
 SOURCES = 120
 """Files of Python's own library from which the tokenizer and the unlike prompts are made."""
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -40,7 +41,7 @@ def tokenizer() -> PreTrainedTokenizerFast:
     inner.train_from_iterator(
         sources(),
         trainers.BpeTrainer(
-            vocab_size=VOCABULARY,
+            vocab_size=TOKENS,
             special_tokens=special,
             initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
             show_progress=False,
@@ -59,7 +60,7 @@ def tokenizer() -> PreTrainedTokenizerFast:
 def base(size: dict[str, int]) -> Qwen2ForCausalLM:
     torch.manual_seed(0)
     config = Qwen2Config(
-        vocab_size=VOCABULARY,
+        vocab_size=size["vocabulary"],
         hidden_size=size["hidden"],
         intermediate_size=size["intermediate"],
         num_hidden_layers=size["layers"],

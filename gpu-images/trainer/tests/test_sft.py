@@ -237,5 +237,3 @@ def test_progress_counts_every_step_of_every_epoch_and_the_rate_falls_to_its_end
     sft.train(add_lora(tiny.model(), settings), EXAMPLES, settings, sft.Run(tmp_path, {}, 100, report=seen.append))
     assert [(p.step, p.total) for p in seen] == [(1, 4), (2, 4), (3, 4), (4, 4)]
     assert [sft.rate_at(step, 4, 1.0) for step in range(4)] == [1.0, 0.75, 0.5, 0.25]
-
-

@@ -18,13 +18,13 @@ from rune_trainer.contract import Job, MediaType, Schema
 from rune_trainer.encoder import Encoder, Kept, activation_ratios
 from rune_trainer.errors import bad_input
 from rune_trainer.generator import WEIGHTS
+from rune_trainer.grouping import packs_well
 from rune_trainer.hyper_training import Outcome, Training, train
 from rune_trainer.hypernetwork import Hypernetwork
 from rune_trainer.lessons import Lesson, Reader
 from rune_trainer.method_sft import last_tenth, verify_base
 from rune_trainer.model import device_of, load_base, target_shapes
 from rune_trainer.objectives import Asking
-from rune_trainer.packing import packs_well
 from rune_trainer.pairs import solved, split_of
 from rune_trainer.parsing import written
 from rune_trainer.reconstruction_targets import ReconstructionTargets

@@ -17,10 +17,10 @@ from rune_trainer.corpus import asked_rows, distinct
 from rune_trainer.delta import Pair, Pairs
 from rune_trainer.errors import Ending, bad_input, data_error
 from rune_trainer.examples import Example, examples_of
+from rune_trainer.grouping import Grouping
 from rune_trainer.job import parents_of
 from rune_trainer.method_sft import verify_base
 from rune_trainer.model import PRECISIONS, device_of, linear_shapes, load_base, put_weights, with_lora
-from rune_trainer.packing import packs_well
 from rune_trainer.parsing import written
 from rune_trainer.registry import Repository
 from rune_trainer.rendering import load_tokenizer
@@ -214,7 +214,7 @@ def prompts_of(parents: list[Adapter]) -> list[str]:
 
 
 def searched(work: Work, parts: list[Pairs], examples: list[Example]) -> Found:
-    settings, together = work.settings.search, packs_well(work.model)
+    settings, grouping = work.settings.search, Grouping.of(work.model)
     assert settings
 
     def evaluate(weights: tuple[float, ...]) -> float:
@@ -223,7 +223,7 @@ def searched(work: Work, parts: list[Pairs], examples: list[Example]) -> Found:
             work.model,
             work.tensors({path: merging.layer(path, parts, recipe, work.dtype)[0] for path in merging.paths_of(parts)}),
         )
-        return weight_search.mean_loss(work.model, examples, together)
+        return weight_search.mean_loss(work.model, examples, grouping)
 
     found = weight_search.search(len(parts), settings, work.settings.seed, evaluate, work.run("search"))
     print(

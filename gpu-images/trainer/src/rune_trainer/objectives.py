@@ -35,7 +35,7 @@ class Asking:
     objective: str
     top_k: int
     together: bool
-    """`packing.packs_well`"""
+    """`grouping.packs_well`"""
     kept: Kept
     stopping: Callable[[], bool] = never
     """Asked before each pass through the base, which may take half a minute on a CPU. Raises `Interrupted` if true."""

@@ -14,16 +14,6 @@ from typing import Any
 import torch
 
 from rune_trainer.examples import Example
-from rune_trainer.model import vocabulary_of
-
-PACK_TOKENS = 8192
-"""Longest packed sequence; a larger batch is accumulated over several, with the same gradient."""
-MOST_LOGITS = 1 << 28
-"""Most outputs at once (learnt tokens × vocabulary): 1 GiB in single precision. One example may have more."""
-PROBES = (Example("", (3, 5, 7, 11), (13, 17)), Example("", (3, 5, 7, 19, 23), (29, 31, 37)))
-"""Two short examples with a common beginning."""
-TOLERANCE, TOLERANCE_OF_HALF = 1e-3, 0.05
-"""Most that packing may change the outputs, relative to their spread: in single precision, and in others, which round."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +40,13 @@ class Packed:
         }
 
 
+def shared_by(examples: list[Example]) -> int:
+    """Tokens of the longest common beginning of their prompts; each rest keeps the prompt's last token, which predicts."""
+    return len(os.path.commonprefix([e.head[:-1] for e in examples]))  # noqa: RUF071 (of lists of tokens, not of paths)
+
+
 def pack(examples: list[Example]) -> Packed:
-    # Each rest keeps the prompt's last token, which predicts.
-    shared = len(os.path.commonprefix([e.head[:-1] for e in examples]))  # noqa: RUF071 (of lists of tokens, not of paths)
+    shared = shared_by(examples)
     ids, positions, owner, predict_at, targets = (
         list(examples[0].head[:shared]),
         list(range(shared)),
@@ -73,51 +67,3 @@ def pack(examples: list[Example]) -> Packed:
     causal = torch.ones(len(ids), len(ids), dtype=torch.bool).tril()
     mask = (sees & causal)[None, None] if len(examples) > 1 else None
     return Packed(torch.tensor([ids]), torch.tensor([positions]), mask, torch.tensor(predict_at), torch.tensor(targets))
-
-
-def packs_of(batch: list[Example], together: bool, vocabulary: int) -> list[list[Example]]:
-    """The batch in groups that fit one sequence each."""
-    groups: list[list[Example]] = []
-    for example in batch:
-        if together and groups and fits([*groups[-1], example], vocabulary):
-            groups[-1].append(example)
-        else:
-            groups.append([example])
-    return groups
-
-
-def fits(group: list[Example], vocabulary: int) -> bool:
-    return sum(map(len, group)) <= PACK_TOKENS and sum(len(e.tail) for e in group) * vocabulary <= MOST_LOGITS
-
-
-def packs_well(model: Any) -> bool:
-    """Whether the base's outputs for a packed sequence are those for its examples alone, so that they may share one.
-
-    A window is known by the config, because it would not show in a short sequence. All else (recurrent layers, positions
-    that don't come from `position_ids`) is tried with two examples: no field of a config says it for every architecture.
-    """
-    if not attends_to_all(model.config.get_text_config()):
-        return False
-    alone = torch.cat([outputs(model, [example]) for example in PROBES])
-    try:
-        packed = outputs(model, list(PROBES))
-    except (RuntimeError, TypeError, ValueError):  # layers that take no such mask
-        return False
-    change, spread = (packed - alone).float().norm(), (alone - alone.mean(-1, keepdim=True)).float().norm()
-    return bool(change <= spread * (TOLERANCE if alone.dtype == torch.float32 else TOLERANCE_OF_HALF))
-
-
-def attends_to_all(config: Any) -> bool:
-    """Whether no layer of this config has a window, or another way than attention to what was before."""
-    kinds = getattr(config, "layer_types", None)
-    if not kinds:  # a window is then that of every layer, unless a switch beside it is off
-        return not (getattr(config, "use_sliding_window", True) and getattr(config, "sliding_window", None))
-    return set(kinds) == {"full_attention"} and not getattr(config, "use_sliding_window", False)
-
-
-@torch.no_grad()
-def outputs(model: Any, examples: list[Example]) -> torch.Tensor:
-    """(K, V)"""
-    within = vocabulary_of(model)
-    fitting = [Example("", tuple(t % within for t in e.head), tuple(t % within for t in e.tail)) for e in examples]
-    return model(**pack(fitting).inputs(model.device), use_cache=False).logits[0]

@@ -3,8 +3,8 @@
 PEFT holds the adapter; the loop is plain torch rather than TRL's SFTTrainer, because
 - a resumed run must equal an uninterrupted one bit for bit: here a batch follows from seed and step alone, and the
   state is the adapter and AdamW's two moments, kept without pickles;
-- sequences with a shared beginning (packing.py) and logits at the learnt tokens alone save more than half of the time
-  on a CPU, and neither works with a collator;
+- sequences with a shared beginning (packing.py, grouping.py) and logits at the learnt tokens alone save more than half
+  of the time on a CPU, and neither works with a collator;
 - SIGTERM must lead to a checkpoint within one step;
 - TRL requires datasets, pandas and pyarrow, a quarter of a gigabyte, for a list of a few hundred rows.
 
@@ -26,8 +26,9 @@ from rune_trainer import adapter_io, checkpoint
 from rune_trainer.contract import Exit, Sft
 from rune_trainer.errors import Ending, terminated
 from rune_trainer.examples import Example
-from rune_trainer.model import trainable, vocabulary_of
-from rune_trainer.packing import pack, packs_of, packs_well
+from rune_trainer.grouping import Grouping
+from rune_trainer.model import trainable
+from rune_trainer.packing import pack
 from rune_trainer.settings import shape_of
 from rune_trainer.training_curve import Look
 from rune_trainer.workers import ALONE, Alone
@@ -89,12 +90,12 @@ def cross_entropy(_: list[Example], logits: torch.Tensor, targets: torch.Tensor)
 
 
 def batch_loss(
-    model: Any, batch: list[Example], together: bool, loss_of: Loss = cross_entropy, workers: Alone = ALONE
+    model: Any, batch: list[Example], grouping: Grouping, loss_of: Loss = cross_entropy, workers: Alone = ALONE
 ) -> float:
     """Adds the gradient of the batch's mean loss to the parameters and returns that loss; each worker computes a part."""
     learnt, loss = sum(len(e.tail) for e in batch), 0.0
     mine = [batch[index] for index in workers.share([len(e) for e in batch])]
-    for group in packs_of(mine, together, vocabulary_of(model)):
+    for group in grouping.groups(mine):
         packed = pack(group)
         logits = model(**packed.inputs(model.device), use_cache=False).logits[0]
         part = loss_of(group, logits.float(), packed.targets.to(model.device)) / learnt
@@ -136,7 +137,7 @@ def norm_now(model: Any, settings: Sft) -> float:
 
 def train(model: Any, examples: list[Example], settings: Sft, run: Run, loss_of: Loss = cross_entropy) -> Outcome:
     """Trains the adapter in place, from the newest checkpoint of this run if there is one."""
-    parameters, total, together = trainable(model), total_steps(examples, settings), packs_well(model)
+    parameters, total, grouping = trainable(model), total_steps(examples, settings), Grouping.of(model)
     optimizer = torch.optim.AdamW(parameters.values(), lr=settings.learning_rate, weight_decay=0.0)
     losses, looks, workers = list[float](), list[Look](), run.workers
     if state := checkpoint.newest(run.directory, run.identity):
@@ -159,7 +160,7 @@ def train(model: Any, examples: list[Example], settings: Sft, run: Run, loss_of:
             raise terminated(f"asked to stop after {len(losses)} of {total} steps; the next attempt goes on from there")
         for group in optimizer.param_groups:
             group["lr"] = rate_at(len(losses), total, settings.learning_rate)
-        loss = batch_loss(model, batch, together, loss_of, workers)
+        loss = batch_loss(model, batch, grouping, loss_of, workers)
         norm = torch.nn.utils.clip_grad_norm_(parameters.values(), 1.0)
         if not (math.isfinite(loss) and math.isfinite(norm.item())):
             raise Ending(

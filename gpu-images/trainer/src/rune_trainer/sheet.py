@@ -11,7 +11,8 @@ from typing import Any
 import torch
 
 from rune_trainer.examples import Example
-from rune_trainer.packing import MOST_LOGITS, Packed, pack
+from rune_trainer.grouping import MOST_LOGITS
+from rune_trainer.packing import Packed, pack
 
 SHEET_TOKENS = 2048
 """Most tokens per batch, padding included; more are several batches whose gradients add up.
@@ -89,9 +90,7 @@ def portions(groups: list[list[Example]], vocabulary: int) -> Iterator[tuple[int
     first, longest, learnt = 0, 0, 0
     for number, group in enumerate(groups):
         length, tails = sum(map(len, group)), sum(len(e.tail) for e in group)
-        over = (
-            max(longest, length) * (number + 1 - first) > SHEET_TOKENS or (learnt + tails) * vocabulary > MOST_LOGITS
-        )
+        over = max(longest, length) * (number + 1 - first) > SHEET_TOKENS or (learnt + tails) * vocabulary > MOST_LOGITS
         if over and number > first:
             yield first, number
             first, longest, learnt = number, 0, 0

@@ -18,8 +18,8 @@ from rune_trainer import checkpoint
 from rune_trainer.contract import Exit, Search
 from rune_trainer.errors import Ending, terminated
 from rune_trainer.examples import Example
-from rune_trainer.model import vocabulary_of
-from rune_trainer.packing import pack, packs_of
+from rune_trainer.grouping import Grouping
+from rune_trainer.packing import pack
 from rune_trainer.sft import Progress, Run
 
 LEAST, MOST = 0.1, 1.5
@@ -123,11 +123,11 @@ METHODS: dict[str, Callable[[int, int, int, Record], None]] = {"Grid": grid, "CM
 
 
 @torch.no_grad()
-def mean_loss(model: Any, examples: list[Example], together: bool) -> float:
+def mean_loss(model: Any, examples: list[Example], grouping: Grouping) -> float:
     """Cross-entropy per learnt token, in nats."""
     loss = 0.0
     for first in range(0, len(examples), TOGETHER):
-        for group in packs_of(examples[first : first + TOGETHER], together, vocabulary_of(model)):
+        for group in grouping.groups(examples[first : first + TOGETHER]):
             packed = pack(group)
             logits = model(**packed.inputs(model.device), use_cache=False).logits[0]
             loss += torch.nn.functional.cross_entropy(
