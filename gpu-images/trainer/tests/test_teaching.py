@@ -15,6 +15,7 @@ from rune_trainer.corpus import rows_of
 from rune_trainer.distillation import divergence, kept_of
 from rune_trainer.errors import Ending
 from rune_trainer.examples import examples_of
+from rune_trainer.grouping import Grouping
 from rune_trainer.job import parse_job
 from rune_trainer.mlflow import Tracker
 from rune_trainer.model import add_lora
@@ -93,8 +94,9 @@ def test_the_loss_of_a_batch_is_the_mean_divergence_over_its_tokens(tmp_path):
             divergence(said[e], base(torch.tensor([[*e.head, *e.tail]])).logits[0, len(e.head) - 1 : -1]).item()
             for e in EXAMPLES
         )
-    together = sft.batch_loss(add_lora(base, SETTINGS), EXAMPLES, True, teaching.distance(said))
-    assert together == pytest.approx(apart / sum(len(e.tail) for e in EXAMPLES), rel=1e-2)
+    student = add_lora(base, SETTINGS)
+    loss = sft.batch_loss(student, EXAMPLES, Grouping.of(student), teaching.distance(said))
+    assert loss == pytest.approx(apart / sum(len(e.tail) for e in EXAMPLES), rel=1e-2)
     exact = torch.distributions.kl_divergence
     logits, others = torch.randn(3, 9), torch.randn(3, 9)
     assert divergence(kept_of(logits, 9), others).item() == pytest.approx(
