@@ -170,10 +170,10 @@ test("07: a Deployment is rolled out again when its ConfigMap changes, and nothi
 test("08: with a Lease, probes and metrics, in one namespace", async () => {
   server.put(configMaps, object(configMaps, {}, { labels: { stamp: "yes", audit: "yes" } }));
   server.put(configMaps, object(configMaps, {}, { namespace: "elsewhere", labels: { stamp: "yes" } }));
-  const port = 20_000 + (process.pid % 20_000);
-  run("08-in-production.ts", { NAMESPACE: "shop", PORT: String(port) });
+  run("08-in-production.ts", { NAMESPACE: "shop", PORT: "0" });
   await until(() => current(configMaps)?.metadata.annotations?.stamped === "by the leader");
   expect(server.find(leases, { namespace: "shop", name: "example-operator" })?.spec.holderIdentity).toBeTruthy();
+  const port = /"healthPort":(\d+)/.exec(output)?.[1];
   const page = async (path: string) => (await fetch(`http://127.0.0.1:${port}${path}`)).text();
   expect(await page("/healthz")).toBe("[+] leads: true\nok\n");
   expect(await page("/metrics")).toContain('controller_runtime_max_concurrent_reconciles{controller="stamp"} 8');

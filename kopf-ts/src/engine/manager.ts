@@ -256,6 +256,7 @@ export class Manager {
     this.logger.info("the manager has started", {
       controllers: this.#controllers.map(({ name }) => name),
       caches: this.#informers.all.length,
+      ...(this.#healthPort === undefined ? {} : { healthPort: this.#healthPort }),
     });
   }
 
