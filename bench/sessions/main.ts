@@ -40,7 +40,7 @@ const sizes: readonly Size[] = quick
 const places = 16;
 /** How long the waiting ones are watched. */
 const waitingSeconds = 20;
-const longestMinutes = 30;
+const longestMinutes = 60;
 
 interface Row extends Size {
   arrivalSeconds: number;

@@ -42,7 +42,17 @@ def load_base(directory: str, settings: Sft | Hypernetwork | Loading, device: to
             local_files_only=True,
             **quantized,
         )
+    keep_differentiable(model)
     return model.eval().requires_grad_(False)
+
+
+def keep_differentiable(model: Any) -> None:
+    """At its first pass without gradients on a CPU, bitsandbytes repacks a layer in four bits for inference, for good; no
+    gradient gets through it after that, without a word.
+    """
+    for layer in model.modules():
+        if hasattr(layer, "support_avx512bf16_for_cpu"):
+            layer.support_avx512bf16_for_cpu = False
 
 
 def linear_shapes(model: Any, modules: tuple[str, ...]) -> dict[str, tuple[int, int]]:
