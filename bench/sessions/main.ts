@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { parseArgs } from "node:util";
 import { progress } from "@rune/cluster/progress";
 import { settings } from "@rune/cluster/settings";
 import { asInImage } from "../as-in-image.ts";
@@ -22,8 +23,11 @@ interface Size {
   readonly sessions: number;
   readonly finished: number;
 }
-const quick = process.argv.includes("--quick");
-const sizes: readonly Size[] = quick
+const { values: options } = parseArgs({
+  options: { quick: { type: "boolean", default: false }, sessions: { type: "string" }, finished: { type: "string", default: "0" } },
+});
+const { quick } = options;
+const whole: readonly Size[] = quick
   ? [
       { sessions: 100, finished: 0 },
       { sessions: 200, finished: 0 },
@@ -36,6 +40,7 @@ const sizes: readonly Size[] = quick
       { sessions: 1000, finished: 10_000 },
       { sessions: 10_000, finished: 0 },
     ];
+const sizes = options.sessions ? [{ sessions: Number(options.sessions), finished: Number(options.finished) }] : whole;
 /** Sessions that the server decodes for at once. */
 const places = 16;
 /** How long the waiting ones are watched. */
