@@ -47,8 +47,8 @@ def load_base(directory: str, settings: Sft | Hypernetwork | Loading, device: to
 
 
 def keep_differentiable(model: Any) -> None:
-    """At its first pass without gradients on a CPU, bitsandbytes repacks a layer in four bits for inference, for good; no
-    gradient gets through it after that, without a word.
+    """At its first pass without gradients on a CPU, bitsandbytes permanently repacks a layer in four bits for inference;
+    after that no gradient gets through it, and nothing reports that.
     """
     for layer in model.modules():
         if hasattr(layer, "support_avx512bf16_for_cpu"):
