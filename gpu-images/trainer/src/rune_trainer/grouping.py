@@ -69,14 +69,17 @@ class Grouping:
         return groups
 
     def joins(self, example: Example, group: list[Example]) -> bool:
+        if not self.together:
+            return False
         joined = [*group, example]
-        fits = length(joined) <= PACK_TOKENS and sum(len(e.tail) for e in joined) * self.vocabulary <= MOST_LOGITS
-        return self.together and fits and self.cost(joined) <= self.cost(group) + self.cost([example])
+        tokens = length(joined)
+        if tokens > PACK_TOKENS or sum(len(e.tail) for e in joined) * self.vocabulary > MOST_LOGITS:
+            return False
+        return self.cost(tokens, len(joined)) <= self.cost(length(group), len(group)) + self.cost(len(example), 1)
 
-    def cost(self, group: list[Example]) -> float:
-        """A single example is plainly causal: only half of its pairs are computed."""
-        tokens = length(group)
-        pairs = tokens**2 / (2 if len(group) == 1 else 1)
+    def cost(self, tokens: int, examples: int) -> float:
+        """Of a sequence of so many tokens. A single example is plainly causal: only half of its pairs are computed."""
+        pairs = tokens**2 / (2 if examples == 1 else 1)
         return self.per_sequence + self.per_token * tokens + self.per_pair * pairs
 
 

@@ -1,7 +1,7 @@
 """Examples of several trajectories as one batch for the base, and its outputs at the learnt tokens alone.
 
-If the base allows it (`packs_well`), the examples of one trajectory are one row that contains their
-common beginning once (packing.py), including a trajectory in the teacher's prompt; otherwise each example is a row.
+If the base allows it (`packs_well`), the examples of one trajectory are one row that contains their common beginning
+once (packing.py), including a trajectory in the teacher's prompt; otherwise each example is a row.
 """
 
 from collections.abc import Iterator
