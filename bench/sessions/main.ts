@@ -24,10 +24,10 @@ interface Size {
   readonly finished: number;
 }
 const { values: options } = parseArgs({
-  options: { quick: { type: "boolean", default: false }, sessions: { type: "string" }, finished: { type: "string", default: "0" } },
+  options: { quick: { type: "boolean", default: false }, sessions: { type: "string" } },
 });
 const { quick } = options;
-const whole: readonly Size[] = quick
+const form: readonly Size[] = quick
   ? [
       { sessions: 100, finished: 0 },
       { sessions: 200, finished: 0 },
@@ -40,7 +40,11 @@ const whole: readonly Size[] = quick
       { sessions: 1000, finished: 10_000 },
       { sessions: 10_000, finished: 0 },
     ];
-const sizes = options.sessions ? [{ sessions: Number(options.sessions), finished: Number(options.finished) }] : whole;
+const sizes = form.filter(({ sessions }) => options.sessions === undefined || String(sessions) === options.sessions);
+if (sizes.length === 0) {
+  const accepted = [...new Set(form.map(({ sessions }) => sessions))].join(", ");
+  throw new Error(`--sessions accepts ${accepted}, not ${options.sessions}`);
+}
 /** Sessions that the server decodes for at once. */
 const places = 16;
 /** How long the waiting ones are watched. */
