@@ -1,5 +1,6 @@
 import { mergeDiff } from "../api/modify.ts";
 import { type KubeObject, keyOf } from "../api/object.ts";
+import { sentStatus } from "../api/schema.ts";
 import type { Clock } from "../core/clock.ts";
 
 /** So many passes within so long, each over what the one before wrote: no status that comes to rest takes as many. */
@@ -29,13 +30,12 @@ export class StatusLoops {
   /** A pass over `object` has left `written` behind. Answers the fields of status that differ when that has become a loop, once. */
   passed(object: KubeObject, written: KubeObject): readonly string[] | undefined {
     const key = keyOf(object.metadata);
-    const fields = written === object ? [] : Object.keys(mergeDiff(object.status ?? {}, written.status ?? {}) ?? {});
-    if (fields.length === 0) {
+    const { resourceVersion } = written.metadata;
+    if (resourceVersion === object.metadata.resourceVersion) {
       this.#trails.delete(key);
       return undefined;
     }
     const now = this.#clock.monotonic();
-    const { resourceVersion } = written.metadata;
     const trail = this.#trails.get(key);
     const goesOn =
       trail?.resourceVersion === object.metadata.resourceVersion && (trail?.isLoop || now - (trail?.since ?? 0) < windowMilliseconds);
@@ -45,8 +45,9 @@ export class StatusLoops {
     }
     Object.assign(trail, { resourceVersion, last: now, passes: trail.passes + 1 });
     if (trail.isLoop || trail.passes < passesOfALoop) return undefined;
-    trail.isLoop = true;
-    return fields;
+    const fields = Object.keys(mergeDiff(sentStatus(object) ?? {}, written.status ?? {}) ?? {});
+    trail.isLoop = fields.length > 0;
+    return trail.isLoop ? fields : undefined;
   }
 
   /** Milliseconds that the next pass over this object has to wait: some, where nobody but a loop asks for it. */

@@ -44,7 +44,7 @@ export class OutcomeWriter {
    * then the status says Reconciling. Refusals by the server are reported on the object, as Stalled when they last.
    */
   async write(object: KubeObject, outcome: Outcome, ctx: WriteContext): Promise<Written> {
-    const withFinalizers = await this.#addFinalizers(object, outcome, ctx);
+    const withFinalizers = await this.#editFinalizers(object, outcome, true, ctx);
     if (typeof withFinalizers === "string") return withFinalizers;
     // The outcome is about the spec that it was decided on, not about a newer one in the response.
     if (withFinalizers.metadata.generation !== object.metadata.generation) return "conflict";
@@ -65,7 +65,8 @@ export class OutcomeWriter {
     if (typeof current === "string") return current;
     if (isClaim) this.#publish(current, outcome, ctx);
     this.#tellOfLoop(object, current, ctx);
-    return await this.#removeFinalizers(current, outcome, ctx);
+    // The object may have been deleted with its last finalizer: that is what was wanted.
+    return (await this.#editFinalizers(current, outcome, false, ctx)) === "conflict" ? "conflict" : "done";
   }
 
   /** Reports on the object that its reconciles keep failing, in addition to the rest of its status. Never throws. */
@@ -113,15 +114,10 @@ export class OutcomeWriter {
     return "done";
   }
 
-  async #addFinalizers(object: KubeObject, outcome: Outcome, { signal }: WriteContext): Promise<KubeObject | Written> {
-    const wished = Object.fromEntries(Object.entries(outcome.finalizers).filter(([, present]) => present));
-    return await editFinalizers(this.#options, object, wished, signal);
-  }
-
-  async #removeFinalizers(object: KubeObject, outcome: Outcome, { signal }: WriteContext): Promise<Written> {
-    const wished = Object.fromEntries(Object.entries(outcome.finalizers).filter(([, present]) => !present));
-    const edited = await editFinalizers(this.#options, object, wished, signal);
-    // The object may have been deleted with its last finalizer: that is what was wanted.
-    return edited === "conflict" ? "conflict" : "done";
+  /** Adds the finalizers that the outcome wants, or removes those that it doesn't. */
+  async #editFinalizers(object: KubeObject, { finalizers }: Outcome, wanted: boolean, { signal }: WriteContext) {
+    const names = Object.keys(finalizers).filter((name) => finalizers[name] === wanted);
+    if (names.length === 0) return object;
+    return await editFinalizers(this.#options, object, Object.fromEntries(names.map((name) => [name, wanted])), signal);
   }
 }
