@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { messageOf } from "../core/errors.ts";
 import { isJsonObject } from "../core/json-object.ts";
 import { describe, type KubeObject } from "./object.ts";
@@ -33,11 +34,26 @@ export function parseObject<T extends KubeObject>({ schema }: { readonly schema?
   if (!schema) return object;
   try {
     const parsed = schema.parse(object);
-    const status = "status" in parsed ? { status: overlaid(object.status, parsed.status) } : {};
+    const status = "status" in parsed ? { status: remembering(object.status, overlaid(object.status, parsed.status)) } : {};
     return { ...object, ...parsed, ...status, apiVersion: object.apiVersion, kind: object.kind, metadata: object.metadata };
   } catch (error) {
     throw new InvalidObjectError(object, error);
   }
+}
+
+/** By statuses that a schema has changed: as the server sent them. */
+const sentStatuses = new WeakMap<object, unknown>();
+
+/** The status as the server sent it, before a schema filled in defaults or transformed values: a status is written in that shape. */
+export function sentStatus({ status }: KubeObject): unknown {
+  return isJsonObject(status) && sentStatuses.has(status) ? sentStatuses.get(status) : status;
+}
+
+/** The sent status itself, where parsing changes nothing. */
+function remembering(sent: unknown, parsed: unknown): unknown {
+  if (isDeepStrictEqual(sent, parsed)) return sent;
+  if (isJsonObject(parsed)) sentStatuses.set(parsed, sent);
+  return parsed;
 }
 
 /** The parsed value, plus all that the schema leaves out. */

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { ApiError, isRefusal } from "../api/api-error.ts";
 import { mergePatch } from "../api/merge-patch.ts";
 import type { KubeObject } from "../api/object.ts";
+import { isJsonObject } from "../core/json-object.ts";
 import { type Outcome, unchanged } from "../outcome/outcome.ts";
 import type { Context } from "../outcome/reconciler.ts";
 import { attempt, isTimeUp } from "./attempt.ts";
@@ -316,10 +317,10 @@ export class Changes<T extends KubeObject> {
   #handledBy({ parts: { body }, object, essence }: Pass<T>, written: T | UnrecordedError): Essence {
     if (written instanceof UnrecordedError || !body) return essence;
     const { prefix } = this.#s.persistence;
-    const found = essenceOf(written, prefix);
-    const isOurs = isDeepStrictEqual(plain(found), plain(essenceOf(mergePatch(object, body) as T, prefix)));
+    const rest = (each: T) => plain(essenceOf(mergePatch(each, withoutValues(body)) as T, prefix));
+    if (!isDeepStrictEqual(rest(written), rest(object))) return essence;
     // Keep the status from the start of the pass, so that status handlers still see later changes.
-    return isOurs ? withStatus(found, object, this.#statusFields) : essence;
+    return withStatus(essenceOf(written, prefix), object, this.#statusFields);
   }
 
   /**
@@ -374,6 +375,11 @@ function writableOr(patch: ObjectPatch, unspoilt: Parts): Parts {
   } catch {
     return unspoilt;
   }
+}
+
+/** The patch that removes each field that this one sets. */
+function withoutValues(patch: unknown): unknown {
+  return isJsonObject(patch) ? Object.fromEntries(Object.entries(patch).map(([name, value]) => [name, withoutValues(value)])) : null;
 }
 
 function plain(value: unknown): unknown {

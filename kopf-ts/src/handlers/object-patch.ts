@@ -4,6 +4,7 @@ import type { Client } from "../api/client.ts";
 import { mergePatch } from "../api/merge-patch.ts";
 import type { DynamicObject, KubeObject } from "../api/object.ts";
 import { nameOf, type Resource } from "../api/resource.ts";
+import { parseObject } from "../api/schema.ts";
 import type { MergePatch, SpecOf, StatusOf } from "../api/written.ts";
 import { messageOf } from "../core/errors.ts";
 
@@ -75,25 +76,37 @@ export class UnrecordedError extends Error {
 /** Writes merge patches to one kind; a kind without a status subresource has its status written with the rest. */
 export class Patcher {
   readonly #client: Client;
+  readonly #parse: Pick<Resource, "schema">;
+  /** Without its schema: what the server holds is compared as it is sent. */
   readonly #resource: Resource;
   readonly #fieldManager: string;
   #hasStatusSubresource = true;
 
-  constructor(client: Client, resource: Resource, fieldManager: string) {
+  constructor(client: Client, { schema, ...resource }: Resource, fieldManager: string) {
     this.#client = client;
+    this.#parse = schema ? { schema } : {};
     this.#resource = resource;
     this.#fieldManager = fieldManager;
   }
 
   /**
-   * The object after the writes, or undefined if it no longer exists. Never changes another object of the same name:
+   * The object after the writes, parsed as caches parse it, or undefined if it no longer exists. Never changes another object of the same name:
    * the UID is a precondition. An empty patch: no request.
    */
   async write<T extends KubeObject>(object: T, parts: Parts, signal?: AbortSignal): Promise<T | undefined> {
     let current: T | undefined = object;
     if (parts.status) current = await this.#writeStatus(object, parts.status, signal);
     if (current && parts.body) current = await this.#patch(object, parts.body, signal);
-    return current;
+    return current && current !== object ? this.#parsed(current) : current;
+  }
+
+  /** As it is, if it doesn't match the schema of its kind. */
+  #parsed<T extends KubeObject>(object: T): T {
+    try {
+      return parseObject(this.#parse, object);
+    } catch {
+      return object;
+    }
   }
 
   async #writeStatus<T extends KubeObject>(object: T, status: Fields, signal: AbortSignal | undefined): Promise<T | undefined> {

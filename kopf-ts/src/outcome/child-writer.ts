@@ -25,7 +25,7 @@ interface Applied {
   readonly resourceVersion: string | undefined;
 }
 
-/** What was applied for one parent, by the child's ID. A namesake of the parent has another UID: its children are not known yet. */
+/** What was applied for one parent, by the child's group, kind and key. A namesake of the parent has another UID: its children are not known yet. */
 interface AppliedChildren {
   readonly uid: string | undefined;
   readonly byID: Map<string, Applied>;
@@ -166,7 +166,7 @@ const mayHaveBeenMade = (error: unknown) => !(error instanceof ApiError && error
 
 const hashOf = (child: KubeObject) => hash("sha1", JSON.stringify(child));
 
-const childID = ({ kind, metadata }: KubeObject) => `${kind} ${keyOf(metadata)}`;
+const childID = ({ apiVersion = "", kind, metadata }: KubeObject) => `${apiVersion.split("/").at(-2) ?? ""} ${kind} ${keyOf(metadata)}`;
 
 function ownerInWords(object: KubeObject): string {
   const owner = controllerOf(object);

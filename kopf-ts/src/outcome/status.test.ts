@@ -1,4 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import { parseObject } from "../api/schema.ts";
 import { type Condition, conditionsOf } from "./conditions.ts";
 import { failed, type Outcome, progressing, ready, stalled, succeeded, unchanged, waiting } from "./outcome.ts";
 import { contradictsEnding, nextStatus } from "./status.ts";
@@ -65,6 +67,17 @@ describe("the next status", () => {
     const status = nextStatus(object({ x: 1 }), unchanged().condition({ type: "Seen", status: "True", reason: "R" }), now);
     expect(status).toMatchObject({ x: 1, conditions: [{ type: "Seen" }] });
   });
+});
+
+test("of a kind whose schema transforms its status is compared and written as the server holds it", () => {
+  const schema = z.looseObject({
+    status: z.looseObject({ since: z.iso.datetime().transform((text) => new Date(text)), seconds: z.string().transform(Number) }),
+  });
+  const since = "2026-01-01T00:00:00Z";
+  const read = (status: object | undefined) => parseObject({ schema }, object(status));
+  const first = nextStatus(read({ since, seconds: "3" }), ready({ phase: "a" }), now);
+  expect(first).toMatchObject({ since, seconds: "3", phase: "a" });
+  expect(nextStatus(read(first), ready({ phase: "a", since }), now)).toBeUndefined();
 });
 
 test("an ending can be repeated, or left alone, but not taken back", () => {

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { KubeObject } from "../api/object.ts";
+import { sentStatus } from "../api/schema.ts";
 import type { Change } from "../cache/store.ts";
 import {
   type Condition,
@@ -40,7 +41,8 @@ export function contradictsEnding(object: KubeObject, outcome: Outcome): boolean
  */
 export function nextStatus(object: KubeObject, outcome: Outcome, now: Date, until?: ConditionInput): Record<string, unknown> | undefined {
   if (outcome.kind === "unchanged" && outcome.conditions.length === 0 && !saysInvalid(object)) return undefined;
-  const old = (object.status ?? {}) as Record<string, unknown>;
+  const sent = sentStatus(object);
+  const old = (sent ?? {}) as Record<string, unknown>;
   const next: Record<string, unknown> = { ...old };
   for (const [name, value] of Object.entries(outcome.status ?? {})) {
     if (value === undefined) delete next[name];
@@ -48,7 +50,7 @@ export function nextStatus(object: KubeObject, outcome: Outcome, now: Date, unti
   }
   const observedGeneration = object.metadata.generation;
   const said = until ? unchanged().condition(until) : outcome;
-  next.conditions = nextConditions(conditionsOf(object), said, { now, observedGeneration });
+  next.conditions = nextConditions(conditionsOf({ status: sent }), said, { now, observedGeneration });
   next.observedGeneration = said.kind === "unchanged" ? old.observedGeneration : observedGeneration;
   if (next.observedGeneration === undefined) delete next.observedGeneration;
   return isDeepStrictEqual(next, old) ? undefined : next;

@@ -377,6 +377,32 @@ describe("writing an outcome", () => {
     await expect(write(other, unchanged().applying(stolen))).rejects.toBeInstanceOf(ForeignObjectError);
   });
 
+  test("a child of one name in another group is another child", async () => {
+    const istio = resource({ group: "networking.istio.io", version: "v1", kind: "Gateway", plural: "gateways" });
+    const standard = resource({ group: "gateway.networking.k8s.io", version: "v1", kind: "Gateway", plural: "gateways" });
+    const both = await FakeApiServer.start({ resources: [widgets, istio, standard] });
+    const reader = both.client();
+    try {
+      const object = both.put(widgets, widget());
+      const gateway = ({ group }: typeof istio, more: object = {}): DynamicObject => ({
+        apiVersion: `${group}/v1`,
+        kind: "Gateway",
+        metadata: { namespace: "shop", name: "a", ...more },
+        spec: {},
+      });
+      const owned = { ownerReferences: [ownerReference(object)] };
+      both.put(standard, gateway(standard));
+      const writer = new OutcomeWriter({ client: reader, resource: widgets, fieldManager: "widget", clock: new VirtualClock() });
+      const outcome = unchanged().applying(gateway(istio, owned), gateway(standard, owned));
+      const written = writer.write(object, outcome, { logger: silentLogger, recorder, signal: abort.signal });
+      await expect(written).rejects.toBeInstanceOf(ForeignObjectError);
+      expect(both.find(istio, key)?.metadata.ownerReferences).toHaveLength(1);
+    } finally {
+      await reader.close();
+      await both.stop();
+    }
+  });
+
   test("what was applied for a deleted object is not taken for its namesake's", async () => {
     const writer = new OutcomeWriter({ client, resource: widgets, fieldManager: "widget", clock: new VirtualClock() });
     const apply = (owner: KubeObject) => {
