@@ -25,6 +25,8 @@ import { bundledTaskSets } from "./task-sets.ts";
 const ownTokenSeconds = 300;
 /** Objects whose progress is kept; the oldest are dropped. */
 const mostProgress = 10_000;
+/** Clients of the registry that are kept; those that were not used for longest are dropped. */
+const mostRegistries = 1_000;
 
 /** Everything outside the Kubernetes API. Tokens expire at whole seconds, because Go's verifiers refuse fractions. */
 export function createServices({
@@ -104,7 +106,7 @@ function memoized(make: (namespace: string, repository: string, actions: readonl
   return (namespace, repository, actions) => {
     const key = `${namespace} ${repository} ${actions.toSorted().join()}`;
     const registry = made.get(key) ?? make(namespace, repository, actions);
-    made.set(key, registry);
+    keepNewest(made, key, registry, mostRegistries);
     return registry;
   };
 }
@@ -112,12 +114,17 @@ function memoized(make: (namespace: string, repository: string, actions: readonl
 function remember(nats: OperatorNats): ReadonlyMap<string, Progress> {
   const known = new Map<string, Progress>();
   nats.onProgress((uid, progress) => {
-    known.delete(uid);
-    known.set(uid, progress);
-    const oldest = known.keys().next().value;
-    if (known.size > mostProgress && oldest !== undefined) known.delete(oldest);
+    keepNewest(known, uid, progress, mostProgress);
   });
   return known;
+}
+
+/** Sets an entry as the newest; beyond `most` the oldest one goes. */
+function keepNewest<T>(known: Map<string, T>, key: string, value: T, most: number): void {
+  known.delete(key);
+  known.set(key, value);
+  const oldest = known.keys().next().value;
+  if (known.size > most && oldest !== undefined) known.delete(oldest);
 }
 
 function listen(nats: OperatorNats, listener: (notice: Notice) => void): void {

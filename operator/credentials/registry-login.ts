@@ -78,6 +78,11 @@ export class RegistryLogins {
     const now = this.#options.clock.now();
     const known = this.#known.get(key);
     if (known && known.until > now) return await known.text;
+    // The oldest entries are first, because all are kept for the same time.
+    for (const [old, { until }] of this.#known) {
+      if (until > now) break;
+      this.#known.delete(old);
+    }
     const text = read();
     this.#known.set(key, { until: now + rememberedMilliseconds, text });
     text.catch(() => this.#known.delete(key));

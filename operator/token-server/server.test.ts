@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { request } from "node:http";
 import { testClock } from "@rune/clients/testing/http-server";
 import { decodeJwt } from "jose";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -155,6 +157,24 @@ it("too many requests at once are sent away", async () => {
   open();
   await Promise.all(waiting);
   expect((await get([], basic("view-token"))).status).toBe(200);
+});
+
+it("forms that are never sent whole keep nobody waiting", async () => {
+  const headers = { expect: "100-continue", "content-length": "100" };
+  const half = Array.from({ length: 40 }, () => request(world.url, { method: "POST", headers }));
+  try {
+    const begun = half.map((each) =>
+      once(
+        each.on("error", () => undefined),
+        "continue",
+      ),
+    );
+    for (const each of half) each.flushHeaders();
+    await Promise.all(begun);
+    expect((await get([], basic("view-token"))).status).toBe(200);
+  } finally {
+    for (const each of half) each.destroy();
+  }
 });
 
 it("the log says who may push where, and no token", async () => {

@@ -26,35 +26,41 @@ interface Answer {
 }
 
 const tokenSeconds = 300;
-/** Requests that are answered at the same time: what the API server is asked has an end, no matter who knocks. */
+/** People who are looked up at the same time: what the API server is asked has an end, no matter who knocks. */
 const mostAtOnce = 32;
+/** Connections, on each of which one form at a time is read. */
+const mostConnections = 512;
 const largestForm = 64 * 1024;
 
 /** The registry's token endpoint for people: answers `/token` with what the Kubernetes API says that they may do. */
 export async function startTokenServer(options: TokenServerOptions): Promise<Server> {
   let open = 0;
-  const server = createServer((request, response) => {
-    const isFull = open >= mostAtOnce;
-    const answering = isFull ? Promise.resolve(busy) : answer(options, request);
+  const oneOfFew = async (asked: TokenRequest): Promise<Answer> => {
+    if (open >= mostAtOnce) return busy;
     open += 1;
-    void answering
+    try {
+      return await answerTo(asked, options);
+    } finally {
+      open -= 1;
+    }
+  };
+  const server = createServer((request, response) => {
+    void answer(request, oneOfFew)
       .catch((error: Error) => failed(options.logger, error))
-      .then((given) => send(response, given))
-      .finally(() => {
-        open -= 1;
-      });
+      .then((given) => send(response, given));
   });
   server.requestTimeout = 30_000;
+  server.maxConnections = mostConnections;
   return await listen(server, options.port);
 }
 
-async function answer(options: TokenServerOptions, request: IncomingMessage): Promise<Answer> {
+async function answer(request: IncomingMessage, look: (asked: TokenRequest) => Promise<Answer>): Promise<Answer> {
   const url = URL.parse(request.url ?? "", "http://token");
   if (url?.pathname !== "/token") return problem(404, "NOT_FOUND", "the token endpoint of the registry is /token");
   if (request.method !== "GET" && request.method !== "POST") return problem(405, "UNSUPPORTED", "ask by GET, or by POST with a form");
   try {
     const asked = request.method === "GET" ? fromQuery(url.searchParams, request.headers.authorization) : fromForm(await formOf(request));
-    return await answerTo(asked, options);
+    return await look(asked);
   } catch (error) {
     if (error instanceof NotATokenRequest || error instanceof TooManyScopes) return problem(400, "INVALID_REQUEST", error.message);
     throw error;
