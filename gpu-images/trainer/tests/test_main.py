@@ -128,6 +128,14 @@ def test_a_corpus_that_loses_more_than_a_fifth_of_its_examples_is_refused_before
     assert "2 of 6 examples (33 %) are longer than sft.maxLength 512 tokens" in said and "raise sft.maxLength" in said
 
 
+def test_a_corpus_of_which_every_example_is_too_long_is_told_so(world):
+    world.document["corpus"]["trajectories"] = []
+    with_long_programs(world, 2)
+    code, message = world.run()
+    assert (code, message["failure"]["reason"]) == (64, "CorpusInsufficient")
+    assert "2 of 2 examples (100 %)" in message["failure"]["message"]
+
+
 def test_a_fifth_may_be_too_long_and_is_counted(world):
     with_long_programs(world, 1)
     code, message = world.run()

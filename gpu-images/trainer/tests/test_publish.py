@@ -1,9 +1,11 @@
 import json
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import tiny
 
-from rune_trainer import publish, result
+from rune_trainer import method_generate, publish, result
 from rune_trainer.canonical import canonical
 from rune_trainer.contract import MediaType
 from rune_trainer.errors import Ending
@@ -28,6 +30,10 @@ def adapter(directory, name="one", **more) -> Artifact:
     return Artifact(MediaType.ADAPTER, directory / name, adapter_config(JOB, SHAPE, None, **more))
 
 
+def pushed(registry, made):
+    return [publish.push_member(repository(registry), each) for each in made]
+
+
 def test_every_file_is_a_layer_and_stands_in_the_config_with_its_hash(registry, tmp_path):
     published = publish.publish(repository(registry), JOB, adapter(tmp_path, control=True), STATISTICS)
     manifest = json.loads(registry.manifests[published["digest"]])
@@ -41,7 +47,7 @@ def test_every_file_is_a_layer_and_stands_in_the_config_with_its_hash(registry, 
 def test_an_index_holds_each_adapter_once_in_their_order_and_is_adopted_whole(registry, tmp_path):
     sessions = [{"namespace": "n", "name": name, "uid": name} for name in ("b", "a")]
     made = [adapter(tmp_path, s["name"], session=s, scope={"task": s["name"]}) for s in sessions]
-    published = publish.publish_index(repository(registry), JOB, made, STATISTICS)
+    published = publish.publish_index(repository(registry), JOB, pushed(registry, made), STATISTICS)
     index = json.loads(registry.manifests[registry.tags["run-1234"]])
     assert (index["mediaType"], index["artifactType"], published["adapters"]) == (
         MediaType.INDEX,
@@ -58,7 +64,7 @@ def test_an_index_holds_each_adapter_once_in_their_order_and_is_adopted_whole(re
 def test_each_adapter_of_an_index_carries_its_own_statistics_and_the_index_the_run_s(registry, tmp_path):
     made = [adapter(tmp_path, name) for name in ("a", "b")]
     made[0].training.update(deltaWNorm=0.25, hypernetwork={"trainingLoss": 1.5})
-    publish.publish_index(repository(registry), JOB, made, STATISTICS)
+    publish.publish_index(repository(registry), JOB, pushed(registry, made), STATISTICS)
     index = json.loads(registry.manifests[registry.tags["run-1234"]])
     annotations = [json.loads(registry.manifests[m["digest"]]).get("annotations") for m in index["manifests"]]
     assert annotations == [
@@ -66,6 +72,22 @@ def test_each_adapter_of_an_index_carries_its_own_statistics_and_the_index_the_r
         None,
     ]
     assert index["annotations"]["dev.rune.training.deltaWNorm"] == "1e-05"
+
+
+def test_adapters_of_an_index_are_pushed_as_they_are_made_and_one_at_a_time_is_on_the_disk(registry):
+    made = []
+
+    def make(part, directory):
+        assert not any(earlier.exists() for earlier in made)
+        assert len(registry.manifests) == len(made)
+        made.append(directory)
+        return adapter(directory, part[0]), 1.0
+
+    runtime = SimpleNamespace(stopping=lambda: False, report=lambda progress: None)
+    members, norm = method_generate.push_each(
+        cast("Any", SimpleNamespace(make=make)), cast("Any", ["a", "b", "c"]), repository(registry), cast("Any", runtime)
+    )
+    assert (len(made), len({manifest.digest for manifest, _ in members}), norm) == (3, 3, 1.0)
 
 
 @pytest.mark.parametrize(

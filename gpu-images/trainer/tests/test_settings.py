@@ -105,6 +105,13 @@ def test_a_document_is_written_as_it_was_read():
     assert {**written, "sft": None} == {**document, "sft": None}
 
 
+@pytest.mark.parametrize("limit", ["0.00005", "-0.00001", "5e-05"])
+def test_a_small_number_is_read_again_as_it_was_written(limit):
+    section = section_of("hypernetwork", {"stop": {"rightMinusWrongBelow": limit}})
+    assert section.stop.right_minus_wrong_below == float(limit)
+    assert section_of("hypernetwork", parsing.written(section)) == section
+
+
 @pytest.mark.parametrize(
     ("section", "said"),
     [

@@ -20,7 +20,7 @@ from rune_trainer.generator import Generator, Switchable, read
 from rune_trainer.method_sft import verify_base
 from rune_trainer.model import PRECISIONS, device_of, linear_shapes, load_base
 from rune_trainer.parsing import written
-from rune_trainer.registry import Repository
+from rune_trainer.registry import Descriptor, Repository
 from rune_trainer.rendering import load_tokenizer
 from rune_trainer.runtime import Runtime
 from rune_trainer.settings import Shape
@@ -61,39 +61,41 @@ def generate(job: Job, runtime: Runtime, output: Repository) -> dict[str, Any]:
         for s in pull_sources(job)
     ]
     together = job.generate.each == "Corpus"
-    parts = [pieces] if together else [[piece] for piece in pieces]
-    for part in parts:
+    for part in [pieces] if together else [[piece] for piece in pieces]:
         check_rank(part, settings.rank)
     model = load_base(job.base.path, settings, device_of())
     taught = training_data.of_artifact(origin, job.generator.digest)
     curved = training_curve.of_artifact(origin, job.generator.digest)
     workshop = Workshop(job, tokenizer, model, Generator(model, stored), settings, taught, stored.training, curved)
-    with tempfile.TemporaryDirectory(prefix="adapters.") as scratch:
-        made, norm = make_all(workshop, parts, pathlib.Path(scratch), runtime)
+    if together:
+        with tempfile.TemporaryDirectory(prefix="adapter.") as scratch:
+            artifact, norm = workshop.make(pieces, pathlib.Path(scratch))
+            runtime.report(Progress(1, 1, None, time.monotonic() - started))
+            statistics = statistics_of(len(pieces), norm)
+            published = publish.publish(output, job, artifact, statistics)
+    else:
+        pushed, norm = push_each(workshop, pieces, output, runtime)
         statistics = statistics_of(len(pieces), norm)
-        published = (
-            publish.publish(output, job, made[0], statistics)
-            if together
-            else publish.publish_index(output, job, made, statistics)
-        )
+        published = publish.publish_index(output, job, pushed, statistics)
     runtime.tracker.metric("delta_w_norm", norm, 0)
     shape = shape_of(pieces, settings).fields() if together else {}
     return {**shape, **published, **statistics, "durationSeconds": round(time.monotonic() - started, 1)}
 
 
-def make_all(
-    workshop: "Workshop", parts: list[list[Piece]], directory: pathlib.Path, runtime: Runtime
-) -> tuple[list[publish.Artifact], float]:
-    """(an adapter per part, their mean ‖ΔW‖)"""
-    made, norms, started = list[publish.Artifact](), list[float](), time.monotonic()
-    for number, part in enumerate(parts):
+def push_each(
+    workshop: "Workshop", pieces: list[Piece], output: Repository, runtime: Runtime
+) -> tuple[list[tuple[Descriptor, int]], float]:
+    """(the pushed adapter of each piece, their mean ‖ΔW‖). The disk holds one of them at a time."""
+    pushed, norms, started = list[tuple[Descriptor, int]](), list[float](), time.monotonic()
+    for number, piece in enumerate(pieces):
         if runtime.stopping():
-            raise terminated(f"asked to stop after {number} of {len(parts)} adapters; the next attempt begins again")
-        artifact, norm = workshop.make(part, directory / str(number))
-        made.append(artifact)
+            raise terminated(f"asked to stop after {number} of {len(pieces)} adapters; the next attempt begins again")
+        with tempfile.TemporaryDirectory(prefix="adapter.") as scratch:
+            artifact, norm = workshop.make([piece], pathlib.Path(scratch))
+            pushed.append(publish.push_member(output, artifact))
         norms.append(norm)
-        runtime.report(Progress(number + 1, len(parts), None, (time.monotonic() - started) / (number + 1)))
-    return made, sum(norms) / len(norms)
+        runtime.report(Progress(number + 1, len(pieces), None, (time.monotonic() - started) / (number + 1)))
+    return pushed, sum(norms) / len(norms)
 
 
 def statistics_of(trajectories: int, norm: float) -> dict[str, Any]:

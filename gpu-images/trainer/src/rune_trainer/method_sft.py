@@ -128,10 +128,11 @@ def examples_for(job: Job, tokenizer: Any, sources: list[Source]) -> tuple[list[
     assert job.sft and job.corpus
     rows = distinct([row for source in sources for row in asked_rows(source.item, job.corpus.include)])
     examples, long = examples_of(tokenizer, rows, job.sft.max_length)
+    dropped = sufficiency.dropped_percent(long, len(examples) + long, "sft.maxLength", job.sft.max_length)
     if not examples:
         raise data_error(
             "EmptyCorpus",
-            f"none of the {len(sources)} trajectories has a program that passed and fits sft.maxLength; learn from sessions that were solved",
+            f"none of the {len(sources)} trajectories has a program that passed; learn from sessions that were solved",
         )
     varied = variety_of(source.trajectory for source in solved(sources))
     print(
@@ -139,7 +140,6 @@ def examples_for(job: Job, tokenizer: Any, sources: list[Source]) -> tuple[list[
         f"{long} are longer than {job.sft.max_length} tokens and left out",
         flush=True,
     )
-    dropped = sufficiency.dropped_percent(long, len(examples) + long, "sft.maxLength", job.sft.max_length)
     return examples, {"droppedPercent": dropped, **varied.metrics()}
 
 

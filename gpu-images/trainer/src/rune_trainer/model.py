@@ -71,6 +71,10 @@ def target_shapes(model: Any, modules: tuple[str, ...], section: str) -> dict[st
         raise bad_input(
             f"{section}.targetModules names {', '.join(absent)}, which the base does not have; leave them out"
         )
+    if outside := sorted(path for path in shapes if not any(step.isdigit() for step in path.split("."))):
+        raise bad_input(
+            f"{section}.targetModules names {', '.join(outside)}, outside the base's numbered layers, which no server loads; leave it out"
+        )
     return shapes
 
 
@@ -82,10 +86,15 @@ def add_lora(model: Any, settings: Sft) -> Any:
 
 
 def with_lora(model: Any, shape: Shape) -> Any:
-    """A PEFT model with a pair on every layer of the shape's modules."""
+    """A PEFT model with a pair on every linear layer of the shape's modules, and on nothing else.
+
+    For some bases with experts PEFT moves a module's name to the experts' fused tensors, and leaves out the layers of that
+    name; that is refused.
+    """
     from peft import LoraConfig, get_peft_model
 
-    return get_peft_model(
+    wanted = set(linear_shapes(model, shape.target_modules))
+    adapted = get_peft_model(
         model,
         LoraConfig(
             r=shape.rank,
@@ -96,6 +105,13 @@ def with_lora(model: Any, shape: Shape) -> Any:
             target_modules=list(shape.target_modules),
         ),
     )
+    got = {name.split(".lora_")[0].removeprefix("base_model.model.") for name in trainable(adapted)}
+    if odd := sorted(wanted ^ got):
+        modules = ", ".join(sorted({path.rsplit(".", 1)[-1] for path in odd}))
+        raise bad_input(
+            f"targetModules names {modules}: PEFT can't adapt exactly the base's linear layers of that name ({len(odd)} differ, first {odd[0]}), because its experts are fused; leave them out"
+        )
+    return adapted
 
 
 def put_weights(model: Any, tensors: dict[str, torch.Tensor]) -> None:

@@ -78,11 +78,15 @@ def publish(repository: Repository, job: Job, artifact: Artifact, statistics: di
     return {"repository": repository.name, "digest": stored.digest, "sizeBytes": size}
 
 
+def push_member(repository: Repository, artifact: Artifact) -> tuple[Descriptor, int]:
+    """Pushes an adapter of an index that is to come, under its digest alone; (its manifest, size of its layers)"""
+    return push(repository, artifact, annotations_of(artifact.training), None)
+
+
 def publish_index(
-    repository: Repository, job: Job, artifacts: list[Artifact], statistics: dict[str, Any]
+    repository: Repository, job: Job, pushed: list[tuple[Descriptor, int]], statistics: dict[str, Any]
 ) -> dict[str, Any]:
-    """Pushes adapters, each under its digest alone, and an index of them in their order."""
-    pushed = [push(repository, artifact, annotations_of(artifact.training), None) for artifact in artifacts]
+    """Pushes an index of adapters that were pushed, in their order."""
     size = sum(size for _, size in pushed)
     counted = {**statistics, "adapters": len(pushed)}
     annotations = {**annotations_of(counted), f"{TRAINING_ANNOTATION}sizeBytes": str(size)}

@@ -6,16 +6,17 @@ import torch
 
 from rune_trainer import adapters
 from rune_trainer.contract import Job, NamedReference, Reference
+from rune_trainer.encoder import Kept
 from rune_trainer.errors import data_error
 from rune_trainer.functional import Pairs
 from rune_trainer.lessons import Lesson
 
 
 class ReconstructionTargets:
-    """Reads each adapter once."""
+    """Adapters stay in the main memory up to the limit of `Kept`, as they are stored; beyond it they are pulled again."""
 
     def __init__(self, job: Job, shapes: dict[str, tuple[int, int]], device: torch.device):
-        self.job, self.shapes, self.device, self.known = job, shapes, device, dict[Reference, Pairs]()
+        self.job, self.shapes, self.device, self.kept = job, shapes, device, Kept()
 
     def check(self, lessons: Iterable[Lesson]) -> None:
         """Pulls them all, so that a wrong one is reported before anything is trained."""
@@ -24,34 +25,40 @@ class ReconstructionTargets:
 
     def __call__(self, lessons: list[Lesson]) -> Pairs:
         """N pairs, the smaller ranks filled with zeros."""
-        found = [self.pull(lesson) for lesson in lessons]
+        found = [self.pairs_of(self.pull(lesson)) for lesson in lessons]
         return {
             path: (filled([f[path][0] for f in found]), filled([f[path][1] for f in found])) for path in self.shapes
         }
 
-    def pull(self, lesson: Lesson) -> Pairs:
-        assert lesson.adapter
-        if lesson.adapter not in self.known:
-            self.known[lesson.adapter] = self.read(lesson.adapter)
-        return self.known[lesson.adapter]
+    def pull(self, lesson: Lesson) -> adapters.Adapter:
+        reference = lesson.adapter
+        assert reference
+        return self.kept.get(
+            reference, lambda: self.read(reference), lambda adapter: sum(t.nbytes for t in adapter.tensors.values())
+        )
 
-    def read(self, reference: Reference) -> Pairs:
-        """A (r, inputs) and B (r, outputs) of every layer, the scale in B"""
+    def pairs_of(self, adapter: adapters.Adapter) -> Pairs:
+        """A (r, inputs) and B (r, outputs) of every layer, the scale in B, on the device"""
+        return {
+            path: (pair.a.to(self.device), pair.b.T.contiguous().to(self.device))
+            for path, pair in adapter.pairs().items()
+        }
+
+    def read(self, reference: Reference) -> adapters.Adapter:
         adapter = adapters.load(
             self.job,
             NamedReference(
                 repository=reference.repository, digest=reference.digest, name="fine-tuned from one session"
             ),
         )
-        pairs = adapter.pairs()
-        shapes = {path: (pair.a.shape[1], pair.b.shape[0]) for path, pair in pairs.items()}
+        shapes = {path: (pair.a.shape[1], pair.b.shape[0]) for path, pair in adapter.pairs().items()}
         if shapes != self.shapes:
             raise data_error(
                 "WrongModules",
                 f"{reference.repository}@{reference.digest} changes {len(shapes)} layers of {', '.join(adapter.shape.target_modules)}, "
                 f"the hypernetwork changes {len(self.shapes)}; fine-tune the adapters with hypernetwork.targetModules",
             )
-        return {path: (pair.a.to(self.device), pair.b.T.contiguous().to(self.device)) for path, pair in pairs.items()}
+        return adapter
 
 
 def filled(rows: list[torch.Tensor]) -> torch.Tensor:
