@@ -1,7 +1,7 @@
 import type { LogRecord } from "@rune/crds/contracts/session-log";
 import { type AgentSession, agentSession } from "@rune/crds/kinds/agent-session";
 import type { ModelServer } from "@rune/crds/kinds/model-server";
-import type { Outcome } from "kopf-ts";
+import { nextStatus, type Outcome } from "kopf-ts";
 import { describe, expect, it } from "vitest";
 import { mayStillWrite } from "../epochs/worker.ts";
 import { aCondition, aJob, aPod, aSession, now } from "../testing/builders.ts";
@@ -62,20 +62,36 @@ describe("before work", () => {
     const session = aSession({
       status: { startTime, adapter: { name: "a-1", digest: digestOf("a"), reason: "MostRelevant", message: "" } },
     });
-    expect(decideOn({ session })).toMatchObject({ kind: "waiting", reason: "AdapterLoading" });
+    const adapters = [anAdapter("a-1")];
+    expect(decideOn({ session, adapters })).toMatchObject({ kind: "waiting", reason: "AdapterLoading" });
     const refusal = { name: "a-1", digest: digestOf("a"), state: "Refused", engines: 0, reason: "NotFinite" };
     const saying = (message: string) =>
       ({ ...server, status: { ...server.status, adapters: [{ ...refusal, message }] } }) as unknown as ModelServer;
     const refusing = saying("a weight is NaN");
-    expect(decideOn({ session, server: refusing })).toMatchObject({
+    expect(decideOn({ session, adapters, server: refusing })).toMatchObject({
       reason: "AdapterRefused",
       status: { adapter: { reason: "AdapterRefused" } },
     });
-    const long = decideOn({ session, server: saying("NaN ".repeat(256)) }).status as AgentSession["status"];
+    const long = decideOn({ session, adapters, server: saying("NaN ".repeat(256)) }).status as AgentSession["status"];
     expect(agentSession.status.shape.adapter.safeParse(long?.adapter).success, "the API server takes it").toBe(true);
     expect(
-      decideOn({ session: { ...session, spec: { ...session.spec, adapter: { policy: "Fixed", name: "a-1" } } }, server: refusing }),
+      decideOn({
+        session: { ...session, spec: { ...session.spec, adapter: { policy: "Fixed", name: "a-1" } } },
+        adapters,
+        server: refusing,
+      }),
     ).toMatchObject({ kind: "failed", reason: "AdapterRefused", message: expect.stringContaining("NaN") });
+  });
+
+  it("whose adapter is deleted before it begins chooses again; one that names it waits for it", () => {
+    const status = { adapter: { name: "a-1", digest: digestOf("a"), reason: "MostRelevant", message: "" } };
+    const again = decideOn({ session: aSession({ status }) });
+    expect(again).toMatchObject({ kind: "progressing", reason: "AdapterMissing", requeueAtOnce: true });
+    expect(nextStatus(aSession({ status }), again, now)).not.toHaveProperty("adapter");
+    const named = decideOn({ session: aSession({ status, spec: { adapter: { policy: "Fixed", name: "a-1" } } }) });
+    expect(named).toMatchObject({ kind: "waiting", reason: "AdapterMissing", message: expect.stringContaining("create it again") });
+    const begun = decideOn({ session: aSession({ status: { ...status, epoch: 1, startTime } }) });
+    expect(begun.reason).not.toBe("AdapterMissing");
   });
 
   it("raises the epoch in status before anything of it exists, with a user ID that nobody has", () => {

@@ -88,11 +88,12 @@ function choose({ session, server, adapters }: World): Outcome {
 }
 
 /** Waits until the claimed adapter is loaded; one that the server refused is dropped, and the status says so. */
-function adapterLoading({ session, server }: World): Outcome | null {
+function adapterLoading({ session, server, adapters }: World): Outcome | null {
   const chosen = session.status?.adapter;
   if (!chosen?.name || session.status?.epoch) return null;
   const state = adapterOn(server, chosen.name);
   if (isServed(state)) return null;
+  if (!adapters.some(({ metadata }) => metadata.name === chosen.name)) return adapterGone(session, chosen.name);
   if (state?.state !== "Refused")
     return waiting(
       SessionReason.AdapterLoading,
@@ -105,6 +106,16 @@ function adapterLoading({ session, server }: World): Outcome | null {
     adapter: { reason: Reason.AdapterRefused, message: truncateMessage(message) },
   })
     .event("Warning", Reason.AdapterRefused, message)
+    .atOnce();
+}
+
+/** The chosen adapter was deleted before the work began: one that a person named may come back, another choice is made again. */
+function adapterGone({ spec }: AgentSession, name: string): Outcome {
+  const message = `the Adapter ${name} was deleted before the work began`;
+  if (spec.adapter.policy === "Fixed")
+    return waiting(Reason.AdapterMissing, `${message}; create it again, or create a new session with another adapter`, retrySeconds);
+  return progressing(Reason.AdapterMissing, `${message}; the choice is made again`, { adapter: undefined })
+    .event("Warning", Reason.AdapterMissing, message)
     .atOnce();
 }
 
@@ -260,6 +271,6 @@ function afterwards(world: World, config: OperatorConfig, now: Date): Outcome {
   const { session } = world;
   const pods = session.status?.epoch ? [...liveSandbox(world), ...lingeringWorker(world)] : [];
   const leftovers = [...pods, ...world.cleanup];
-  const rest = stillLearns(session) ? unchanged().deleting(...leftovers) : expire(session, now, leftovers);
+  const rest = stillLearns(world) ? unchanged().deleting(...leftovers) : expire(session, now, leftovers);
   return learnOn(rest, world, config);
 }

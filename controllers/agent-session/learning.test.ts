@@ -152,9 +152,15 @@ describe("the time to live of a session that learns by itself", () => {
     expect(deleted(after(generates, "BaseMismatch", "False", brief), theRun("Stalled"))).toBe(true);
   });
 
-  it("waits for the beginning of a training alone", () => {
+  it("doesn't end before a training has frozen its corpus, which a stalled one does when it goes on", () => {
+    const frozen = { corpus: { digest: digestOf("e"), count: 1, solved: 1, trajectories: [] } };
+    const withCorpus = (run: TrainingRun): TrainingRun => ({ ...run, status: { ...run.status, ...frozen } as TrainingRun["status"] });
     expect(deleted(after(trains, "LearningStarts", "Unknown", brief))).toBe(false);
-    expect(deleted(after(trains, "Learning", "Unknown", brief), theRun())).toBe(true);
+    expect(deleted(after(trains, "Learning", "Unknown", brief), theRun())).toBe(false);
+    expect(deleted(after(trains, "RankTooLarge", "False", brief), theRun("Stalled"))).toBe(false);
+    expect(deleted(after(trains, "Learning", "Unknown", brief), withCorpus(theRun()))).toBe(true);
+    expect(deleted(after(trains, "BaseMismatch", "False", brief), theRun("Failed"))).toBe(true);
+    expect(deleted(after(trains, "RunDeleted", "False", brief))).toBe(true);
   });
 });
 

@@ -3,7 +3,16 @@ import type { ModelServer } from "@rune/crds/kinds/model-server";
 import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import { ConditionType } from "@rune/crds/words/conditions";
 import { label } from "@rune/crds/words/labels";
-import { type Condition, type ConditionInput, type DynamicObject, getCondition, isTrue, type KubeObject, type Outcome } from "kopf-ts";
+import {
+  type Condition,
+  type ConditionInput,
+  type DynamicObject,
+  getCondition,
+  isTerminal,
+  isTrue,
+  type KubeObject,
+  type Outcome,
+} from "kopf-ts";
 import { ownedMetadata } from "../pods/pod.ts";
 import type { Check } from "../shared/check.ts";
 import type { OperatorConfig } from "../shared/config.ts";
@@ -75,11 +84,13 @@ export function learnOn(outcome: Outcome, { session, server, learning: run }: Wo
 
 /**
  * Whether an expired session must be kept. A generated adapter's run is deleted with it, so that run must have ended; a
- * training, which may take days, has no owner and only needs to be started.
+ * training, which may take days, has no owner and only needs to have frozen its corpus, stalled before that or not.
  */
-export function stillLearns({ spec, ...session }: AgentSession): boolean {
+export function stillLearns({ session, learning: run }: World): boolean {
   const { status, reason } = getCondition(session, ConditionType.Learnt) ?? {};
-  return status === "Unknown" && (spec.learn.policy === "Generate" || reason === SessionReason.LearningStarts);
+  const { policy } = session.spec.learn;
+  if (status === "Unknown" && (policy === "Generate" || reason === SessionReason.LearningStarts)) return true;
+  return policy === "WhenSolved" && run !== undefined && !isTerminal(run) && !run.status?.corpus;
 }
 
 const says = (before: Condition, next: Told) =>

@@ -1,7 +1,8 @@
 import { ArtifactMissing, artifactDigest } from "@rune/clients/registry/registry";
 import { sessionSubject } from "@rune/crds/contracts/session-log";
+import type { Adapter } from "@rune/crds/kinds/adapter";
 import type { AgentSession } from "@rune/crds/kinds/agent-session";
-import { type Context, configMaps, isTerminal, jobs, pods } from "kopf-ts";
+import { type Cache, type Context, configMaps, isTerminal, jobs, pods } from "kopf-ts";
 import { cleanupOf } from "../epochs/cleanup.ts";
 import { leftoversOf } from "../epochs/epoch.ts";
 import { probeTargets } from "../epochs/probe-targets.ts";
@@ -40,7 +41,7 @@ export async function observe(session: AgentSession, context: Context, services:
     session,
     requirements: observeRequirements(session, cache),
     server,
-    adapters: status?.adapter ? [] : cache(adapters).list({ namespace }),
+    adapters: candidates(session, cache),
     libraryExists:
       !spec.sandbox.libraryConfigMap || cache(configMaps).get({ namespace, name: spec.sandbox.libraryConfigMap }) !== undefined,
     admission: over ? { admitted: true } : queue.admissionOf(session, server),
@@ -62,6 +63,14 @@ export async function observe(session: AgentSession, context: Context, services:
     natsCredentials: starting && (await mint(session, clock.now(), services)),
     runnerToken: services.runnerToken(uid, Math.max(1, epoch)),
   };
+}
+
+/** Every adapter until one is chosen; then that one, if it still exists, until the work begins. */
+function candidates({ metadata: { namespace }, status }: AgentSession, cache: Cache): readonly Adapter[] {
+  if (!status?.adapter) return cache(adapters).list({ namespace });
+  const { name } = status.adapter;
+  const chosen = name && !status.epoch ? cache(adapters).get({ namespace, name }) : undefined;
+  return chosen ? [chosen] : [];
 }
 
 const emptyLog: LogState = { records: [], lastSequence: 0, summary: summarize([]) };

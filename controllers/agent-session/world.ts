@@ -20,6 +20,7 @@ export interface World extends EpochWorld {
   readonly session: AgentSession;
   readonly requirements: readonly ObservedRequirement[];
   readonly server: ModelServer | undefined;
+  /** Those to choose from; the chosen one until the work begins; then none. */
   readonly adapters: readonly Adapter[];
   readonly libraryExists: boolean;
   readonly admission: Admission;

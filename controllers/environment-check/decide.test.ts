@@ -57,6 +57,7 @@ function aWorld(status: object | undefined, over: Partial<World> & { spec?: obje
     knownGoodExists: false,
     ask: { state: "Absent" },
     jobs: [],
+    spentLogins: [],
     registryToken: "t",
     ...world,
   };
@@ -349,10 +350,9 @@ describe("the end", () => {
   });
 
   it("takes its Jobs' logins for a registry of one's own along", () => {
-    const world = aWorld({ ...served, checks: all, conditions: [aCondition("Succeeded")] });
-    const registry = { ...config.registry, credentialsSecret: "harbor" };
-    const { deletes } = decide(world, { ...config, registry }, now);
-    expect(deletes).toMatchObject([{ kind: "Secret", metadata: { name: `${world.check.metadata.name}-n0` } }]);
+    const login = { apiVersion: "v1", kind: "Secret", metadata: { name: "cluster-n0", namespace: "team" } };
+    const ended = { ...served, checks: all, conditions: [aCondition("Succeeded")] };
+    expect(decideOn(ended, { spentLogins: [login] })).toMatchObject({ kind: "unchanged", deletes: [login] });
   });
 
   it("is put off by suspending, which lets GPUs go and keeps what is known", () => {

@@ -14,10 +14,8 @@ import {
 } from "kopf-ts";
 import { hasEnded } from "../epochs/worker.ts";
 import { isResolved } from "../pods/base-model.ts";
-import { spentLogins } from "../pods/pod.ts";
 import { blocked, type Check, firstOf, repairSeconds } from "../shared/check.ts";
 import type { OperatorConfig } from "../shared/config.ts";
-import { jobNameOfNode } from "../shared/names.ts";
 import { Reason } from "../shared/reasons.ts";
 import { requirementsMet } from "../shared/requires.ts";
 import { adapterOn, detailOf, isServed } from "../shared/serving.ts";
@@ -50,10 +48,7 @@ const checks: Check<World>[] = [ownBase, requirementsMet, nodesThere];
 export function decide(world: World, config: OperatorConfig, now: Date): Outcome {
   const { check } = world;
   if (check.metadata.deletionTimestamp) return unchanged();
-  if (isTerminal(check)) {
-    const jobs = (check.status?.nodes ?? []).map((_, index) => jobNameOfNode(check.metadata.name, index));
-    return expire(check, now, [...leftovers(world), ...spentLogins(check, jobs, config)]);
-  }
+  if (isTerminal(check)) return expire(check, now, [...leftovers(world), ...world.spentLogins]);
   if (!check.status?.startTime) return check.spec.suspend ? suspended(world) : begin(world, now);
   const news = newFindings(world, config, now);
   if (news)

@@ -80,7 +80,7 @@ function nodeJob({ check, config, remainingSeconds }: Input, node: NodeStatus, n
       },
     },
     initContainers: [model.initContainer],
-    volumes: [specVolume(name), credentialsVolume(name), temporaryVolume(), ...model.volumes],
+    volumes: [specVolume(name), credentialsVolume(name), temporaryVolume("2Gi"), ...model.volumes],
   };
   pod.containers[0]?.volumeMounts?.push(credentialsMount, ...model.mounts);
   return job(check, name, pod, { config, container, labels: labelsOf(check), activeDeadlineSeconds: atLeastOne(remainingSeconds) });

@@ -3,7 +3,7 @@ import type { ModelServer } from "@rune/crds/kinds/model-server";
 import { label } from "@rune/crds/words/labels";
 import { type Context, type DynamicObject, isTerminal, jobs, nodes, pods } from "kopf-ts";
 import { type BaseState, observeBase } from "../pods/base-model.ts";
-import { ownChild } from "../pods/pod.ts";
+import { ownChild, spentLogins } from "../pods/pod.ts";
 import { podsOf } from "../pods/problems.ts";
 import { observeRefusal } from "../pods/refusal.ts";
 import { askJobName, generatedName, jobNameOfNode, repositoryOf } from "../shared/names.ts";
@@ -24,7 +24,8 @@ export async function observe(check: EnvironmentCheck, context: Context, service
   const starting = !over && !status?.startTime && !spec.suspend;
   const own = cache(pods).list({ namespace, labels: { [label.check]: name } });
   const jobNamed = (job: string) => ownChild(check, cache(jobs).get({ namespace, name: job }));
-  const nodeJobs = (status?.nodes ?? []).map((_, index) => jobNamed(jobNameOfNode(name, index)));
+  const nodeJobNames = (status?.nodes ?? []).map((_, index) => jobNameOfNode(name, index));
+  const nodeJobs = nodeJobNames.map(jobNamed);
   const askJob = jobNamed(askJobName(name));
   const creates = !over && !spec.suspend && (status?.nodes ?? []).some((node, index) => !node.checks && !nodeJobs[index]);
   const ownServer = ownChild(check, cache(modelServers).get({ namespace, name: generatedName(check.metadata) }));
@@ -42,6 +43,7 @@ export async function observe(check: EnvironmentCheck, context: Context, service
     knownGoodExists: spec.knownGood !== undefined && cache(adapters).get({ namespace, name: spec.knownGood.adapter }) !== undefined,
     ask: await observeWork(askJob, own, context),
     jobs: [...nodeJobs, askJob].filter((job) => job !== undefined),
+    spentLogins: isTerminal(check) ? await spentLogins(check, nodeJobNames, context, services.config) : [],
     registryToken: creates ? await mint(check, context.clock.now(), services) : undefined,
   };
 }

@@ -1,7 +1,7 @@
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import type { EnvironmentCheck, NodeStatus } from "@rune/crds/kinds/environment-check";
 import type { ModelServer } from "@rune/crds/kinds/model-server";
-import type { DynamicObject } from "kopf-ts";
+import type { DynamicObject, KubeObject } from "kopf-ts";
 import type { BaseState } from "../pods/base-model.ts";
 import type { ObservedRequirement } from "../shared/requires.ts";
 import type { JobState } from "./job-state.ts";
@@ -28,6 +28,8 @@ export interface World {
   readonly ask: JobState;
   /** Jobs of the check, to delete at its end. */
   readonly jobs: readonly DynamicObject[];
+  /** Of nodes' Jobs, once the check has ended. */
+  readonly spentLogins: readonly KubeObject[];
   /** Newly minted where a node's Job must be created. */
   readonly registryToken: string | undefined;
 }

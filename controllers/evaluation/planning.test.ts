@@ -178,4 +178,7 @@ it("a plan that no object of Kubernetes could hold is refused in words", () => {
   const big = setOf(Array.from({ length: 15000 }, () => tessera));
   const many = { selected: new Map([["each", [adapterOf("a".repeat(52), tessera)]]]), tasks: found(big) };
   expect(planOf(aWorld(worldOf(many, [each])))).toMatchObject({ reason: "PlanTooLarge", message: expect.stringContaining("maxTasks") });
+  const wide = setOf(Array.from({ length: 4000 }, () => tessera));
+  for (const task of wide.tasks) task.id = `${"試".repeat(90)}${task.id}`;
+  expect(planOf(aWorld(worldOf({ ...many, tasks: found(wide) }, [each])))).toMatchObject({ reason: "PlanTooLarge" });
 });

@@ -41,7 +41,7 @@ export function planOf(world: World): Plan | Blocker {
     }),
     arms,
   };
-  if (JSON.stringify(content).length > largestPlan)
+  if (Buffer.byteLength(JSON.stringify(content)) > largestPlan)
     return {
       reason: EvaluationReason.PlanTooLarge,
       message: `the adapters of ${tasks.length} tasks in ${spec.arms.length} arms don't fit into one object of Kubernetes; set spec.taskSet.maxTasks, or compare fewer arms, in a new evaluation`,

@@ -290,6 +290,12 @@ describe("adapters of a ModelServer", () => {
     expect(decide(again, now).outcome.events).toEqual([]);
   });
 
+  it("that are wanted and don't exist are not told as loaded", () => {
+    const world = wanting(answering, { adapters: new Map() });
+    expect(told(world).AdaptersLoaded).toEqual(["False", "NotFound"]);
+    expect(decide(world, now).outcome.status).toMatchObject({ loadedAdapters: 0, adapters: [] });
+  });
+
   it("stay in status while they are loaded, though nobody wants them", () => {
     expect(decide(wanting(holding, { demands: [] }), now).outcome.status).toMatchObject({
       adapters: [{ name, state: "Loaded", engines: 1 }],

@@ -30,7 +30,7 @@ export function decide(world: World, now: Date): Decision {
   const blocker = firstOf(checks, world);
   if (blocker) return { outcome: blocked(blocker, status), moves: [] };
   const moves = movesOf(world, wished);
-  const outcome = withAdapterNews(verdict(world, status), world, status.adapters ?? [])
+  const outcome = withAdapterNews(verdict(world, status), world, status.adapters ?? [], wished)
     .applying(...renewedToken(world), ...drifted(manifests(world, status.baseDigest), world.existing))
     .deleting(...stuckPods(world));
   if (moves.every(({ move }) => move.load.length + move.unload.length === 0)) return { outcome, moves };
@@ -129,10 +129,12 @@ export function stuckPods({ statefulSet: set, engines }: World): KubeObject[] {
 }
 
 /** Adds conditions and events: whether the wanted adapters are loaded, refusals, and engine restarts. */
-function withAdapterNews(outcome: Outcome, world: World, adapters: readonly AdapterState[]): Outcome {
+/** A wanted adapter that doesn't exist has no digest, so it is in the condition alone. */
+function withAdapterNews(outcome: Outcome, world: World, adapters: readonly AdapterState[], wished: readonly Placement[]): Outcome {
   const before = world.server.status;
   const wanted = adapters.filter(({ name }) => world.demands.some((demand) => demand.name === name));
-  const absent = wanted.find(({ state }) => state !== "Loaded");
+  const missing = wished.flatMap(({ name, adapter, blocked }) => (adapter || !blocked ? [] : [{ name, ...blocked }]));
+  const absent = wanted.find(({ state }) => state !== "Loaded") ?? missing[0];
   let told = outcome.condition({
     type: ConditionType.AdaptersLoaded,
     status: absent ? "False" : "True",

@@ -1,4 +1,5 @@
 import { stageJob } from "@rune/crds/contracts/stage";
+import type { Client } from "kopf-ts";
 import { describe, expect, it } from "vitest";
 import { sandboxPod } from "../epochs/sandbox.ts";
 import { loaderDocument, statefulSet } from "../model-server/manifests.ts";
@@ -12,6 +13,7 @@ import {
   ownChild,
   resourcesOf,
   restrictedPod,
+  spentLogins,
   stageDocument,
   stagedModel,
 } from "./pod.ts";
@@ -95,6 +97,16 @@ describe("what pods are made of", () => {
     expect(jobSpecConfigMap(owner, "coder-a1", { spec: { a: 1 } })).toMatchObject({ immutable: true, data: { "spec.json": '{"a":1}' } });
     const secret = credentialsSecret(owner, "coder-a1", { "registry-token": "secret" });
     expect(secret).toMatchObject({ immutable: true, data: { "registry-token": Buffer.from("secret").toString("base64") } });
+  });
+
+  it("a login that has served its purpose is an owner's own Secret, never somebody else's of that name", async () => {
+    const made = credentialsSecret(owner, "coder-a1", { "registry-token": "secret" });
+    const found: Record<string, object> = { "coder-a1": made, "coder-a2": { ...made, metadata: { name: "coder-a2", uid: "u" } } };
+    const client = { find: async (_: unknown, { name }: { name: string }) => found[name] } as unknown as Client;
+    const registry = { ...config.registry, credentialsSecret: "harbor" };
+    const names = ["coder-a1", "coder-a2", "coder-a3"];
+    expect(await spentLogins(owner, names, { client }, { registry })).toEqual([made]);
+    expect(await spentLogins(owner, names, { client }, config)).toEqual([]);
   });
 
   it("the token of a model on the hub is the stager's alone, and no part of the model's identity", () => {

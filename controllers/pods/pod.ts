@@ -4,7 +4,7 @@ import type { BaseModel } from "@rune/crds/fields/base-model";
 import type { Resources } from "@rune/crds/fields/scheduling";
 import { PodCondition } from "@rune/crds/words/conditions";
 import { label } from "@rune/crds/words/labels";
-import { isControlledBy, ownerReference } from "kopf-ts";
+import { type Context, isControlledBy, ownerReference, secrets } from "kopf-ts";
 import type { OperatorConfig } from "../shared/config.ts";
 import type {
   ConfigMap,
@@ -168,10 +168,16 @@ export function credentialsSecret(
  * The Secrets of pods that have ended, where they hold a login for a registry of one's own: unlike a signed token it doesn't end by
  * itself, so it goes with the work that it was made for.
  */
-export function spentLogins(owner: KubeObject, names: readonly string[], { registry }: Pick<OperatorConfig, "registry">): KubeObject[] {
+export async function spentLogins(
+  owner: KubeObject,
+  names: readonly string[],
+  { client }: Pick<Context, "client">,
+  { registry }: Pick<OperatorConfig, "registry">,
+): Promise<KubeObject[]> {
   if (!registry.credentialsSecret) return [];
   const { namespace } = owner.metadata;
-  return names.map((name) => ({ apiVersion: "v1", kind: "Secret", metadata: { name, ...(namespace && { namespace }) } }));
+  const found = await Promise.all(names.map((name) => client.find(secrets, { namespace, name })));
+  return found.flatMap((secret) => ownChild(owner, secret) ?? []);
 }
 
 /** Path of a credential in a pod that mounts `credentialsMount`. */
@@ -186,7 +192,7 @@ export const credentialsVolume = (secret: string): Volume => ({
 });
 export const credentialsMount: VolumeMount = { name: "rune-credentials", mountPath: credentialsPath, readOnly: true };
 /** The only writable directory of a program with a read-only root. */
-export const temporaryVolume = (sizeLimit = "2Gi"): Volume => ({ name: "tmp", emptyDir: { sizeLimit } });
+export const temporaryVolume = (sizeLimit?: string): Volume => ({ name: "tmp", emptyDir: sizeLimit ? { sizeLimit } : {} });
 export const temporaryMount: VolumeMount = { name: "tmp", mountPath: "/tmp" };
 
 /** For processes of one container that exchange tensors. What is in it counts as the container's memory. */

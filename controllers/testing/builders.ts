@@ -56,6 +56,7 @@ export function aTrainingWorld(over: Partial<TrainingWorld> = {}): TrainingWorld
     artifact: undefined,
     created: new Set(),
     members: undefined,
+    spentLogins: [],
     credentials: undefined,
     ...over,
   };

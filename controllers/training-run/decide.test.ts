@@ -1,6 +1,6 @@
 import type { AdapterConfig } from "@rune/crds/contracts/artifact";
 import type { TrainerResult } from "@rune/crds/contracts/trainer";
-import { attempt as attemptSchema, type TrainingRun } from "@rune/crds/kinds/training-run";
+import { attempt as attemptSchema, type TrainingRun, trainingRun } from "@rune/crds/kinds/training-run";
 import type { Outcome } from "kopf-ts";
 import { describe, expect, it } from "vitest";
 import { aCondition, aJob, aPod, aRun, aSession, aTrainingWorld, now } from "../testing/builders.ts";
@@ -126,6 +126,15 @@ describe("an attempt", () => {
       "ConfigMap/tessera-a1",
       "Job/tessera-a1",
     ]);
+  });
+
+  it("tells of an estimate beyond what status may hold that it is long", () => {
+    const job = aJob("tessera-a1");
+    const progress = { percent: 0, step: 1, totalSteps: 10_000_000, remainingSeconds: 40_000_000.5 };
+    const { status } = decideOn({ run: running(), job, pods: [aPod(job, "trainer")], progress });
+    expect(trainingRun.status.shape.progress.parse((status as TrainingRun["status"])?.progress)).toMatchObject({
+      remainingSeconds: 31_536_000,
+    });
   });
 
   const ended = (terminated: { exitCode: number; reason?: string; message?: string } | undefined, conditions: object[] = []) => {
@@ -333,18 +342,9 @@ describe("the result", () => {
   });
 
   it("takes its attempts' logins for a registry of one's own along, which don't end by themselves", () => {
-    const attempts = ["a1", "a2"].map((job, at) => ({
-      number: at + 1,
-      job: `tessera-${job}`,
-      result: "Failed",
-      startTime: "2026-11-23T11:00:00Z",
-    }));
-    const world = aTrainingWorld({ run: aRun({ status: { attempts, conditions: [aCondition("Failed")] } }) });
-    const registry = { ...config.registry, credentialsSecret: "harbor" };
-    const gone = decide(world, { ...config, registry }, now).deletes.map(
-      ({ kind, metadata }) => `${kind} ${metadata.namespace}/${metadata.name}`,
-    );
-    expect(gone).toEqual(["Secret team/tessera-a1", "Secret team/tessera-a2"]);
+    const login = { apiVersion: "v1", kind: "Secret", metadata: { name: "tessera-a1", namespace: "team" } };
+    const run = aRun({ status: { conditions: [aCondition("Failed")] } });
+    expect(decideOn({ run, spentLogins: [login] })).toMatchObject({ kind: "unchanged", deletes: [login] });
   });
 
   it("is looked for during ten minutes before it counts as gone", () => {

@@ -1,10 +1,9 @@
 import { methodOf } from "@rune/crds/kinds/methods";
-import type { TrainingRun } from "@rune/crds/kinds/training-run";
+import { longestRemainingSeconds, type TrainingRun } from "@rune/crds/kinds/training-run";
 import { ConditionType } from "@rune/crds/words/conditions";
 import { TrainerReason } from "@rune/crds/words/trainer-reasons";
 import { failed, isTerminal, type Outcome, progressing, timestamp, unchanged, waiting } from "kopf-ts";
 import { isResolved } from "../pods/base-model.ts";
-import { spentLogins } from "../pods/pod.ts";
 import { jobBlocker } from "../pods/problems.ts";
 import { blocked, type Check, firstOf, repairSeconds } from "../shared/check.ts";
 import type { OperatorConfig } from "../shared/config.ts";
@@ -77,16 +76,7 @@ const checks: Check<World>[] = [
 export function decide(world: World, config: OperatorConfig, now: Date): Outcome {
   const { run } = world;
   if (run.metadata.deletionTimestamp) return unchanged();
-  if (isTerminal(run))
-    return expire(
-      run,
-      now,
-      spentLogins(
-        run,
-        (run.status?.attempts ?? []).map(({ job }) => job),
-        config,
-      ),
-    );
+  if (isTerminal(run)) return expire(run, now, world.spentLogins);
   if (run.status?.result) return publish(world, run.status.result, now);
   if (run.spec.suspend) return suspend(world, now);
   if (run.status?.attempts?.at(-1)?.result === "Running") return followAttempt(world, config, now);
@@ -221,7 +211,9 @@ function training({ run, progress, pods, refusal }: World, job: NonNullable<Worl
       step: progress.step,
       totalSteps: progress.totalSteps,
       ...(progress.loss !== undefined && { loss: progress.loss.toPrecision(4) }),
-      ...(progress.remainingSeconds !== undefined && { remainingSeconds: Math.round(progress.remainingSeconds) }),
+      ...(progress.remainingSeconds !== undefined && {
+        remainingSeconds: Math.min(longestRemainingSeconds, Math.round(progress.remainingSeconds)),
+      }),
     },
   };
   const outcome = progressing(RunReason.Training, `attempt ${run.status?.attempts?.length ?? 1} is at ${percent} %`, status ?? undefined);

@@ -1,7 +1,7 @@
 import type { HypernetworkConfig } from "@rune/crds/contracts/artifact";
 import { trainerJob } from "@rune/crds/contracts/trainer";
 import type { Adapter } from "@rune/crds/kinds/adapter";
-import type { TrainingRun } from "@rune/crds/kinds/training-run";
+import { type TrainingRun, trainingRun } from "@rune/crds/kinds/training-run";
 import type { DynamicObject } from "kopf-ts";
 import { describe, expect, it } from "vitest";
 import { aCondition, aRun, aTrainingWorld, now } from "../testing/builders.ts";
@@ -81,6 +81,16 @@ describe("the adapters of a merge", () => {
   it("of different bases are refused even while nobody knows the run's own", () => {
     const unknown = { unresolved: "not staged yet", missing: false };
     expect(decideOn(merging(), { adapters: parents({}, { base: other }), base: unknown })).toMatchObject({ reason: "BaseMismatch" });
+  });
+
+  it("may be sixteen and one more whose norm the result gets", () => {
+    const names = Array.from({ length: 16 }, (_, n) => `part-${n}`);
+    const spec = trainingRun.spec.parse({ ...aRun().spec, ...noCorpus, merge: { adapters: names, normOf: "strong-9", combine: "Mean" } });
+    const adapters = [...names, "strong-9"].map((name) => parent(name));
+    const { status } = decideOn(spec, { adapters });
+    const frozen = (status as TrainingRun["status"])?.inputs;
+    expect(trainingRun.status.shape.inputs.parse(frozen)?.adapters).toHaveLength(17);
+    expect(documentOf(aRun({ spec, status: { inputs: frozen, baseDigest: base.digest } })).adapters).toHaveLength(17);
   });
 
   it("are frozen by digest, and the child is theirs", () => {

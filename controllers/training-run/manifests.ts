@@ -123,6 +123,7 @@ function trainerJob({ run, number, config, remainingSeconds }: AttemptInput, nam
       credentialsVolume(name),
       { name: "checkpoints", persistentVolumeClaim: { claimName: checkpointClaim(run) } },
       ...(workers > 1 ? [sharedMemoryVolume(sharedMemory)] : []),
+      // A hypernetwork's weights are here before they are stored, and a generator's when they are read: gigabytes.
       temporaryVolume(),
       ...model.volumes,
     ],

@@ -3,7 +3,7 @@ import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import { label } from "@rune/crds/words/labels";
 import { type Cache, type Context, isTerminal, jobs, pods } from "kopf-ts";
 import { type BaseState, isResolved, observeBase } from "../pods/base-model.ts";
-import { ownChild } from "../pods/pod.ts";
+import { ownChild, spentLogins } from "../pods/pod.ts";
 import { observeRefusal } from "../pods/refusal.ts";
 import { generatedName, jobNameOfRun } from "../shared/names.ts";
 import { observeRequirements } from "../shared/requires.ts";
@@ -52,6 +52,14 @@ export async function observe(run: TrainingRun, context: Context, services: Serv
     artifact,
     created,
     members: result && artifact && "artifact" in artifact ? await observeMembers(run, services, artifact.artifact, created) : undefined,
+    spentLogins: isTerminal(run)
+      ? await spentLogins(
+          run,
+          (run.status?.attempts ?? []).map((each) => each.job),
+          context,
+          services.config,
+        )
+      : [],
     credentials: admitted || (running && isResolved(base)) ? await mint(run, now, services) : undefined,
   };
 }

@@ -5,7 +5,7 @@ import type { Adapter } from "@rune/crds/kinds/adapter";
 import type { AgentSession } from "@rune/crds/kinds/agent-session";
 import type { ModelServer } from "@rune/crds/kinds/model-server";
 import type { TrainingRun } from "@rune/crds/kinds/training-run";
-import type { DynamicObject } from "kopf-ts";
+import type { DynamicObject, KubeObject } from "kopf-ts";
 import type { BaseState } from "../pods/base-model.ts";
 import type { ObservedRequirement } from "../shared/requires.ts";
 
@@ -76,6 +76,8 @@ export interface World {
   readonly created: ReadonlySet<string>;
   /** Set if the artifact is an index. */
   readonly members: MembersState | undefined;
+  /** Of attempts, once the run has ended. */
+  readonly spentLogins: readonly KubeObject[];
   /** Newly minted where an attempt's objects must be created, or its queue has admitted it. */
   readonly credentials: { readonly registryToken: string; readonly progress: string } | undefined;
 }

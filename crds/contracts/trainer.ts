@@ -3,7 +3,7 @@ import { artifactReference } from "../fields/artifact-reference.ts";
 import { longestBaseName } from "../fields/base-model.ts";
 import { digest, repository, text, whole } from "../fields/field.ts";
 import { scope } from "../fields/scope.ts";
-import { control, generate, hypernetwork, merge, methodNames, sft } from "../kinds/methods.ts";
+import { control, generate, hypernetwork, merge, methodNames, mostAdapters, sft } from "../kinds/methods.ts";
 import { mlflow, nats, owner, registry } from "./pod.ts";
 
 /** Input of the trainer. `method` names the only section that is set. */
@@ -41,7 +41,7 @@ export const trainerJob = z.object({
     .optional(),
   adapters: z
     .array(artifactReference.extend({ name: text(63) }))
-    .max(16)
+    .max(mostAdapters)
     .describe("Adapters that the method starts from, in the order of its section: those to merge, or the one to imitate or continue from."),
   generator: artifactReference.optional().describe("Hypernetwork that the method `generate` uses."),
   output: z.object({

@@ -63,7 +63,7 @@ export const signedDecimal = () =>
   z
     .string()
     .max(20)
-    .regex(/^-?[0-9]+(\.[0-9]+)?$/);
+    .regex(/^-?[0-9]+(\.[0-9]+)?(e-?[0-9]+)?$/);
 
 /** A whole number between `min` and `max`, both included. */
 export const whole = (min: number, max: number) => z.number().int().min(min).max(max);

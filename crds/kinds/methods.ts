@@ -9,6 +9,11 @@ import { targetModules } from "./adapter.ts";
 /** Largest rank of an adapter: the limit of vLLM. */
 export const largestRank = 512;
 
+/** Adapters that one run can merge. */
+const mostMerged = 16;
+/** Adapters that one run can start from: those that it merges, and the one whose norm the result gets. */
+export const mostAdapters = mostMerged + 1;
+
 const precision = z
   .enum(["BFloat16", "Float32"])
   .default("BFloat16")
@@ -147,7 +152,7 @@ export const merge = z
     adapters: z
       .array(objectName(52))
       .min(1)
-      .max(16)
+      .max(mostMerged)
       .describe(
         "Names of the Adapters to merge, of one base model; a single one only with `normOf`. Their ranks, alphas and target modules may differ.",
       ),
@@ -160,7 +165,7 @@ export const merge = z
     weights: z
       .array(decimal())
       .min(1)
-      .max(16)
+      .max(mostMerged)
       .optional()
       .describe("Weight of each adapter, in the order of `adapters`; 1 each when unset."),
     normOf: objectName(52)

@@ -9,7 +9,21 @@ import { requires } from "../fields/requires.ts";
 import { resources, scheduling } from "../fields/scheduling.ts";
 import { scope } from "../fields/scope.ts";
 import { columns, defineKind, type ObjectOf } from "./kind.ts";
-import { control, generate, hypernetwork, isOneHypernetwork, largestRank, learningMethods, merge, methodNames, sft } from "./methods.ts";
+import {
+  control,
+  generate,
+  hypernetwork,
+  isOneHypernetwork,
+  largestRank,
+  learningMethods,
+  merge,
+  methodNames,
+  mostAdapters,
+  sft,
+} from "./methods.ts";
+
+/** Longest estimate of the time to a training's end: a year. */
+export const longestRemainingSeconds = 31536000;
 
 /** Sessions that one run can learn from: their trajectories are listed in its status. */
 export const mostTrajectories = 500;
@@ -105,9 +119,6 @@ export const attempt = z.object({
   startTime: time().optional().describe("Time at which the attempt's pod started."),
   endTime: time().optional().describe("Time at which the attempt ended."),
 });
-
-/** Adapters that one run can start from. */
-const mostAdapters = 16;
 
 const metric = (what: string) => text(20).optional().describe(`${what}, as a decimal string.`);
 
@@ -206,7 +217,7 @@ const status = z.object({
       step: whole(0, 1000000000).optional().describe("Number of optimizer steps that are done."),
       totalSteps: whole(0, 1000000000).optional().describe("Total number of optimizer steps."),
       loss: text(20).optional().describe("Training loss of the last steps, as a decimal string."),
-      remainingSeconds: whole(0, 31536000).optional().describe("Estimated time to the end, in seconds."),
+      remainingSeconds: whole(0, longestRemainingSeconds).optional().describe("Estimated time to the end, in seconds."),
     })
     .optional()
     .describe("Progress of the running attempt, as last reported by the trainer."),

@@ -155,7 +155,7 @@ class Stop:
     """Percentage of the steps before which training is never stopped."""
     cosine_diversity_below: Annotated[float, Text(most=20, matching=r"^[0-9]+(\.[0-9]+)?(e-?[0-9]+)?$")] = 0.1
     """Stops the training if 1 − mean cosine similarity of the held-out trajectories' adapters is below this value."""
-    right_minus_wrong_below: Annotated[float, Text(most=20, matching=r"^-?[0-9]+(\.[0-9]+)?$")] = 0.0
+    right_minus_wrong_below: Annotated[float, Text(most=20, matching=r"^-?[0-9]+(\.[0-9]+)?(e-?[0-9]+)?$")] = 0.0
     """Stops the training if another trajectory's adapter raises the held-out loss by no more than this, in nats per token. A network that ignores its input has 0."""
 
 
@@ -387,7 +387,7 @@ class Job:
     """Method: creation of a control adapter, which holds no knowledge and is compared with in evaluations. Sessions never choose it automatically."""
     base: Base
     corpus: Corpus | None = None
-    adapters: Annotated[tuple[NamedReference, ...], Items(most=16)]
+    adapters: Annotated[tuple[NamedReference, ...], Items(most=17)]
     """Adapters that the method starts from, in the order of its section: those to merge, or the one to imitate or continue from."""
     generator: Reference | None = None
     """Hypernetwork that the method `generate` uses."""
