@@ -115,7 +115,7 @@ describe("the commands of backup.md", () => {
   test("copy MLflow's database while it is open", async () => {
     const script = /python3 -c '(.*?)'/.exec(page)?.[1] ?? "";
     const database = join(directory, "mlflow.db");
-    const inPlace = script.replace("/data/mlflow.db", database).replace("/tmp/mlflow.db", join(directory, "copy.db"));
+    const inPlace = script.replace("/data/mlflow.db", database).replace("/data/backup.db", join(directory, "copy.db"));
     const python = (code: string) => promisify(execFile)("python3", ["-c", code]);
     await python(
       `import sqlite3; open_one = sqlite3.connect("${database}"); open_one.execute("create table runs (id)"); open_one.execute("insert into runs values (7)"); open_one.commit(); ${inPlace}`,

@@ -207,6 +207,11 @@ describe("wrong values are refused with the place and the reason", () => {
     ["a tag within a repository", { images: { vllm: { repository: "hub.example.org/rune/vllm:v1" } } }, "/images/vllm/repository"],
     ["a registry with its API's path", { registry: { embedded: false, url: "https://hub.example.org/v2/" } }, "/registry/url"],
     ["a registry's path in upper case", { registry: { embedded: false, url: "https://hub.example.org/Acme" } }, "/registry/url"],
+    [
+      "a registry's path without a login, which signed tokens don't name",
+      { registry: { embedded: false, url: "https://hub.example.org/acme" } },
+      "/registry/url",
+    ],
     ["a registry of the user's own without address", { registry: { embedded: false } }, "/registry/url"],
     ["a token endpoint that isn't an address", { registry: { realm: "rune-operator" } }, "/registry/realm"],
     ["a login for the embedded registry, which takes none", { registry: { credentialsSecret: "harbor" } }, "/registry/credentialsSecret"],

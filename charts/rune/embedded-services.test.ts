@@ -125,5 +125,7 @@ describe("embedded services", () => {
     const env = named(all, "Deployment", "rune-mlflow").spec.template.spec.containers[0].env;
     const hosts = env.find(({ name }: { name: string }) => name === "MLFLOW_SERVER_ALLOWED_HOSTS").value.split(",");
     expect(hosts).toEqual(expect.arrayContaining([new URL(configOf(all).mlflow.url).host, "mlflow.example.org"]));
+    const origins = env.find(({ name }: { name: string }) => name === "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS").value.split(",");
+    expect(origins).toEqual(["https://mlflow.example.org", "http://mlflow.example.org"]);
   });
 });

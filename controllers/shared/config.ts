@@ -39,19 +39,24 @@ export const operatorConfig = z.object({
     .array(z.object({ name: z.string() }))
     .default([])
     .describe("Pull secrets of those images, in the objects' namespaces."),
-  registry: z.object({
-    url: httpURL().describe("Base URL of the registry, as pods reach it; a path in it stands before every repository."),
-    credentialsSecret: z
-      .string()
-      .min(1)
-      .optional()
-      .describe("Secret of the operator's namespace with a login for the registry; tokens are signed for it when unset."),
-    caConfigMap: z
-      .string()
-      .min(1)
-      .optional()
-      .describe("ConfigMap of the operator's namespace whose entry `ca.crt` has the certificates that sign the registry's."),
-  }),
+  registry: z
+    .object({
+      url: httpURL().describe("Base URL of the registry, as pods reach it; a path in it stands before every repository."),
+      credentialsSecret: z
+        .string()
+        .min(1)
+        .optional()
+        .describe("Secret of the operator's namespace with a login for the registry; tokens are signed for it when unset."),
+      caConfigMap: z
+        .string()
+        .min(1)
+        .optional()
+        .describe("ConfigMap of the operator's namespace whose entry `ca.crt` has the certificates that sign the registry's."),
+    })
+    .refine(({ url, credentialsSecret }) => credentialsSecret !== undefined || new URL(url).pathname === "/", {
+      path: ["url"],
+      message: "a path needs credentialsSecret: tokens that the operator signs name repositories without it",
+    }),
   nats: z.object({ url: z.url({ protocol: /^(nats|tls|wss?)$/ }).describe("URL of the NATS server, as pods reach it.") }),
   events: z
     .object({

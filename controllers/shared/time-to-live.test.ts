@@ -7,13 +7,13 @@ import { observe as observeEvaluation } from "../evaluation/observe.ts";
 import { observe as observeGeneration } from "../evolution-generation/observe.ts";
 import { aCheck, aCondition, anEvaluation, aRun, aSession, now } from "../testing/builders.ts";
 import { aGeneration } from "../testing/evolution-world.ts";
-import { digestOf } from "../testing/objects.ts";
+import { config, digestOf } from "../testing/objects.ts";
 import { observe as observeRun } from "../training-run/observe.ts";
 import type { Services } from "./services.ts";
 import { failureOf } from "./time-to-live.ts";
 
 const asked: string[] = [];
-const own = { progress: () => undefined, runnerToken: () => "" };
+const own = { config, progress: () => undefined, runnerToken: () => "" };
 const services = new Proxy(own as unknown as Services, {
   get: (target, name: keyof typeof own) => {
     if (name in target) return target[name];

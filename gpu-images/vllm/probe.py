@@ -2,7 +2,7 @@
 """probe.py [--deadline SECONDS] [--port PORT] [--model NAME] [--loader PORT]: exits 0 if the engine completes a real
 request in time.
 
-The liveness and readiness probe of a vLLM pod, run in the engine's container because vLLM listens on localhost only.
+The startup and liveness probe of a vLLM pod, run in the engine's container because vLLM listens on localhost only.
 `/health` stays 200 when a later pipeline rank has died and every request hangs; one token through all the ranks
 is reliable. A busy engine is slow, not dead: an engine that produced tokens since the last probe is alive too.
 One that the loader beside it found corrupted (NaN in its caches) returns tokens without text permanently, so it isn't

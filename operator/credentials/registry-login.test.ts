@@ -22,8 +22,15 @@ const put = (namespace: string, name: string, user: string) => {
   const data = { ".dockerconfigjson": Buffer.from(text).toString("base64") };
   api.put(secrets, { apiVersion: "v1", kind: "Secret", type: "kubernetes.io/dockerconfigjson", metadata: { namespace, name }, data });
 };
-const logins = (registry: { credentialsSecret?: string; caConfigMap?: string } = { credentialsSecret: "harbor" }) =>
-  new RegistryLogins({ client: api.client(), config: { operatorNamespace: "rune-system", registry: { url, ...registry } }, clock });
+const logins = (
+  registry: { credentialsSecret?: string; caConfigMap?: string } = { credentialsSecret: "harbor" },
+  watchNamespaces: string[] = [],
+) =>
+  new RegistryLogins({
+    client: api.client(),
+    config: { operatorNamespace: "rune-system", watchNamespaces, registry: { url, ...registry } },
+    clock,
+  });
 const userOf = (text: string) => credentialFrom(text, url).login;
 
 it("a namespace's own Secret comes before the installation's, and no other registry's login is passed on", async () => {
@@ -33,6 +40,13 @@ it("a namespace's own Secret comes before the installation's, and no other regis
   expect(userOf(text)).toEqual({ kind: "Password", username: "team", password: "p" });
   expect(text).not.toMatch(/other\.example\.org|authority/);
   expect(userOf(await logins().loginFor("elsewhere"))).toMatchObject({ username: "all" });
+});
+
+it("asks for no Secret of a namespace that isn't watched, where the operator may read none", async () => {
+  put("rune-system", "harbor", "all");
+  put("rune-system", "rune-registry", "nobody");
+  expect(userOf(await logins({ credentialsSecret: "harbor" }, ["team"]).loginFor("rune-system"))).toMatchObject({ username: "all" });
+  expect(api.requests).toHaveLength(1);
 });
 
 it("says which Secrets are missing, and sees them within a minute", async () => {

@@ -14,7 +14,7 @@ const rememberedMilliseconds = 60_000;
 
 interface Options {
   readonly client: Client;
-  readonly config: Pick<OperatorConfig, "operatorNamespace" | "registry">;
+  readonly config: Pick<OperatorConfig, "operatorNamespace" | "registry" | "watchNamespaces">;
   readonly clock: Pick<Clock, "now">;
 }
 
@@ -30,11 +30,12 @@ export class RegistryLogins {
     this.#options = options;
   }
 
-  /** The `config.json` for this registry alone, on behalf of a namespace. Throws RegistryUnavailable where no Secret has one. */
+  /** The `config.json` for this registry alone, on behalf of a namespace; the operator may not read Secrets of one that isn't watched. Throws RegistryUnavailable where no Secret has one. */
   async loginFor(namespace: string): Promise<string> {
-    const { operatorNamespace, registry } = this.#options.config;
+    const { operatorNamespace, registry, watchNamespaces } = this.#options.config;
     const { credentialsSecret: name = "" } = registry;
-    const own = await this.#entry(namespace, loginOfNamespace);
+    const isWatched = watchNamespaces.length === 0 || watchNamespaces.includes(namespace);
+    const own = isWatched ? await this.#entry(namespace, loginOfNamespace) : undefined;
     const found = own ?? (await this.#entry(operatorNamespace, name));
     if (found === undefined)
       throw new RegistryUnavailable(

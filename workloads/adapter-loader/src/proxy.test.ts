@@ -88,6 +88,20 @@ describe("the inference port", () => {
     await expect.poll(async () => (await ask("tiny")).status).toBe(200);
   });
 
+  it("counts a body whose length wasn't declared as what it is, once it is read", async () => {
+    let answer = () => {};
+    bed.engine.gate = new Promise((resolve) => {
+      answer = () => resolve(undefined);
+    });
+    const path = `http://127.0.0.1:${bed.sidecar.ports.inference}/v1/completions`;
+    const undeclared = () =>
+      fetch(path, { method: "POST", body: new Blob(['{"model":"tiny","prompt":"p"}']).stream(), duplex: "half" } as RequestInit);
+    const open = Array.from({ length: 12 }, undeclared);
+    await expect.poll(inFlight).toBe("12");
+    answer();
+    expect((await Promise.all(open)).map(({ status }) => status)).toEqual(Array(12).fill(200));
+  });
+
   it.runIf(Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === "::1")))(
     "is reached over IPv6 as over IPv4",
     async () => {

@@ -52,14 +52,17 @@ export function proxyApp(options: ProxyOptions): Hono {
   const bodies = { bytes: 0 };
   for (const path of ["/v1/chat/completions", "/v1/completions"])
     app.post(path, async (context) => {
-      const size = sizeOf(context);
+      let size = sizeOf(context);
       if (bodies.bytes + size > mostBodyBytes) {
         options.metrics.request(path, 429, 0);
         return failure(context, 429, "too many large requests are open", { "retry-after": "2" });
       }
       bodies.bytes += size;
       try {
-        return await forward(context, path, options, dispatcher);
+        const body = Buffer.from(await context.req.arrayBuffer());
+        bodies.bytes += body.length - size;
+        size = body.length;
+        return await forward(context, { path, body }, options, dispatcher);
       } finally {
         bodies.bytes -= size;
       }
@@ -84,14 +87,18 @@ async function models(context: Context, { engine, base, find }: ProxyOptions): P
   return context.json({ object: "list", data });
 }
 
-/** Bytes of a request's body; one that doesn't tell may be as large as any. */
+/** Bytes of a request's body before it is read; one that doesn't tell may be as large as any. */
 const sizeOf = (context: Context) => Number(context.req.header("content-length") ?? largestBody);
 
-async function forward(context: Context, path: string, options: ProxyOptions, dispatcher: Dispatcher): Promise<Response> {
+async function forward(
+  context: Context,
+  { path, body }: { path: string; body: Buffer },
+  options: ProxyOptions,
+  dispatcher: Dispatcher,
+): Promise<Response> {
   const { clock = systemClock, metrics } = options;
   const started = clock.now();
   const done = (status: number) => metrics.request(path, status, (clock.now() - started) / 1000);
-  const body = Buffer.from(await context.req.arrayBuffer());
   const parsed = asked.safeParse(parseJSON(body));
   const refusal = parsed.success
     ? (refuseFields(context, parsed.data) ?? (await admit(context, parsed.data.model, options)))
