@@ -4,7 +4,12 @@ import { port } from "@rune/crds/words/ports";
 /** Name for requests to a ModelServer's base model; adapters are requested by their own names. */
 export function servedBaseName({ huggingFace, oci, pvc }: ModelServer["spec"]["base"]): string {
   if (huggingFace) return huggingFace.repository;
-  return (oci?.repository ?? pvc?.path ?? "").split("/").filter(Boolean).at(-1) ?? "base";
+  return (
+    (oci?.repository ?? pvc?.path ?? "")
+      .split("/")
+      .filter((step) => step && step !== ".")
+      .at(-1) ?? "base"
+  );
 }
 
 /** Base URL of a ModelServer's OpenAI-compatible API, as pods of the cluster reach it. */

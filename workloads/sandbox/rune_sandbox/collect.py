@@ -15,7 +15,7 @@ def run(scope: dict[str, Any], tally: Tally, entry: Any) -> None:
     for value in [value for value in scope.values() if isinstance(value, type) and value.__module__ == "__main__"]:
         if _is_case(value):
             continue
-        if value.__name__.startswith("Test") and "__init__" not in vars(value):
+        if value.__name__.startswith("Test") and not {"__init__", "__new__"} & vars(value).keys():
             _run_class(value)
     if any(_is_case(value) for value in scope.values()):
         _run_cases(scope, tally)
@@ -50,7 +50,7 @@ def _finished(result: Any) -> None:
 def _run_class(kind: type) -> None:
     """pytest's: a new instance for each method."""
     _optional(kind, "setup_class")
-    for name in [name for name in dir(kind) if name.startswith("test")]:
+    for name in [name for name in dir(kind) if name.startswith("test") and callable(getattr(kind, name))]:
         instance = kind()
         _optional(instance, "setup_method")
         try:

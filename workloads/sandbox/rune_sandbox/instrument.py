@@ -292,15 +292,12 @@ class _Explaining(ast.NodeTransformer):
         return _placed(_statement("true", self._text(test), test), node)
 
     def visit_If(self, node: ast.If):
-        """`if wrong: raise …`, `if wrong: sys.exit(1)`, `if wrong: self.fail()`:
+        """`if wrong: raise …`, `if wrong: assert False`, `if wrong: sys.exit(1)`, `if wrong: self.fail()`:
         checks that were made, whatever the outcome.
         """
+        checks = any(map(_fails, [*node.body, *node.orelse]))  # asked first, because visiting replaces assertions
         self.generic_visit(node)
-        return (
-            self._followed(node)
-            if any(isinstance(child, ast.Raise) or _leaves(child) for child in [*node.body, *node.orelse])
-            else node
-        )
+        return self._followed(node) if checks else node
 
     def visit_Expr(self, node: ast.Expr):
         """`self.assertEqual(…)`, `numpy.testing.assert_allclose(…)`."""
@@ -321,13 +318,10 @@ class _Explaining(ast.NodeTransformer):
 
     def visit_Try(self, node: Any):
         """`except ValueError:` is a check that was made when it is reached; one that catches everything is none."""
+        must_raise = any(map(_fails, [*node.body, *node.orelse]))  # asked first, because visiting replaces assertions
         self.generic_visit(node)
         for handler in node.handlers:
-            if (
-                (handler.type is not None and not _catches(handler.type, _CATCH_ALL))
-                or any(isinstance(child, (ast.Raise, ast.Assert)) for child in node.orelse)
-                or any(map(_fails, node.body))
-            ):
+            if must_raise or (handler.type is not None and not _catches(handler.type, _CATCH_ALL)):
                 self.checks += 1
                 handler.body.insert(0, _placed(_statement("checked"), handler.body[0]))
         return node
@@ -356,7 +350,7 @@ def _leaves(node: ast.stmt) -> bool:
 
 
 def _fails(node: ast.stmt) -> bool:
-    """`assert False`, `raise AssertionError`, `self.fail()` behind a call that must not return."""
+    """`assert False`, `raise AssertionError`, `self.fail()`: behind a call that must not return, or if it was wrong."""
     never = isinstance(node, ast.Assert) and isinstance(node.test, ast.Constant) and not node.test.value
     return never or isinstance(node, ast.Raise) or _leaves(node)
 

@@ -62,6 +62,7 @@ class Exceptions(unittest.TestCase):
             "def answers():\n    yield solve(1)\nfor each in answers(): assert each == 2",
             "assert solve(1) == 2",
             "try: solve(1)\nexcept Exception: pass",
+            "try: got = solve(1)\nexcept Exception: pass\nelse: assert got == 2, 'wrong'",
             "try: solve(1)\nexcept BaseException: pass",
             "import contextlib\nwith contextlib.suppress(Exception): solve(1)",
             "import unittest\nclass T(unittest.TestCase):\n    def test_it(self):\n        self.assertEqual(solve(1), 2)",

@@ -1,5 +1,6 @@
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { parseJSON } from "@rune/clients/http/json";
 import { digest } from "@rune/crds/fields/field";
 import { z } from "zod";
 import { baseShapes } from "../base-shapes.ts";
@@ -17,17 +18,18 @@ export type Marker = z.infer<typeof marker>;
 
 const file = ".rune-staged";
 
-/** What a completely staged directory says of itself; undefined while it is incomplete. */
+/**
+ * What a completely staged directory says of itself; undefined while it is incomplete. After a power failure the file
+ * can be empty.
+ */
 export async function readMarker(directory: string): Promise<Marker | undefined> {
-  const text = await readFile(join(directory, file), "utf8").catch(() => undefined);
-  if (text === undefined) return undefined;
-  const parsed = marker.safeParse(JSON.parse(text));
+  const parsed = marker.safeParse(parseJSON(await readFile(join(directory, file)).catch(() => undefined)));
   return parsed.success ? parsed.data : undefined;
 }
 
 /** Written last, atomically. */
 export async function writeMarker(directory: string, value: Marker): Promise<void> {
   const draft = join(directory, `${file}.new`);
-  await writeFile(draft, JSON.stringify(value));
+  await writeFile(draft, JSON.stringify(value), { flush: true });
   await rename(draft, join(directory, file));
 }

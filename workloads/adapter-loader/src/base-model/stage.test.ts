@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from "node:fs/promises";
 import { createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -59,6 +59,14 @@ async function forwardProxy() {
   };
 }
 
+/** Root may read everything. */
+async function withoutPrivileges<T>(work: () => Promise<T>): Promise<T> {
+  if (process.getuid?.() !== 0) return await work();
+  await chmod(directory, 0o777);
+  process.seteuid?.(65_532);
+  return await work().finally(() => process.seteuid?.(0));
+}
+
 const visible = async () => (await readdir(target)).filter((name) => !name.startsWith("."));
 
 describe("from a volume", () => {
@@ -73,6 +81,39 @@ describe("from a volume", () => {
     await run(job);
     await writeFile(join(directory, "volume/tiny/tokenizer.json"), "changed");
     expect(await run(job)).toEqual({ digest: identity, name: "volume/tiny" });
+  });
+
+  it("stages again what a power failure left with an empty marker", async () => {
+    const job = { base: { pvc: { path: join(directory, "volume/tiny") } } };
+    await run(job);
+    await writeFile(join(target, ".rune-staged"), "");
+    expect(await readMarker(target)).toBeUndefined();
+    expect(await run(job)).toEqual({ digest: identity, name: "volume/tiny" });
+    expect(await readMarker(target)).toMatchObject({ digest: identity });
+  });
+
+  it("takes a model from the root of a volume, without what isn't the model's", async () => {
+    for (const name of ["lost+found", ".Trash-0"]) {
+      await mkdir(join(directory, "volume/tiny", name));
+      await writeFile(join(directory, "volume/tiny", name, "old.safetensors"), "old");
+      await chmod(join(directory, "volume/tiny", name), 0);
+    }
+    await mkdir(join(directory, "volume/tiny/more"));
+    await writeFile(join(directory, "volume/tiny/more/vocab.json"), "{}");
+    files["more/vocab.json"] = Buffer.from("{}");
+    const job = { base: { pvc: { path: `${directory}/volume/tiny/.` } } };
+    expect(await withoutPrivileges(() => run(job))).toMatchObject({ digest: modelDigest(listed()) });
+    expect(await readlink(join(target, "more/vocab.json"))).toBe(join(directory, "volume/tiny/more/vocab.json"));
+  });
+
+  it("names a directory of the model that it may not read", async () => {
+    await mkdir(join(directory, "volume/tiny/secret"), { mode: 0 });
+    const staging = withoutPrivileges(() => run({ base: { pvc: { path: join(directory, "volume/tiny") } } }));
+    await expect(staging).rejects.toMatchObject({
+      reason: "NotAModel",
+      code: 65,
+      message: expect.stringContaining(`can't read the directory ${join(directory, "volume/tiny/secret")} `),
+    });
   });
 
   it("refuses files that are not the expected ones", async () => {

@@ -1,3 +1,4 @@
+import type { Dirent } from "node:fs";
 import { mkdir, readdir, stat, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { PodFailure } from "@rune/clients/pod/pod";
@@ -16,15 +17,34 @@ export async function fromVolume(path: string, target: string): Promise<Fetched>
     files[name] = { sha256: digest.slice("sha256:".length), sizeBytes };
     if (path !== target) await link(join(path, name), join(target, name));
   }
-  return { name: path.replace(/\/+$/, "").split("/").slice(-2).join("/"), files };
+  return { name: join(path).replace(/\/+$/, "").split("/").slice(-2).join("/"), files };
 }
 
+/**
+ * Level by level, because other directories may be unreadable: at the root of an ext4 volume, only root may enter
+ * `lost+found`.
+ */
 async function modelFilesIn(directory: string): Promise<string[]> {
-  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
-  const names = entries
-    .filter((entry) => !entry.isDirectory())
-    .map((entry) => join(entry.parentPath, entry.name).slice(directory.replace(/\/+$/, "").length + 1));
-  return names.filter((name) => !name.split("/").some((part) => part.startsWith("."))).sort();
+  const names: string[] = [];
+  const left = [""];
+  for (let parent = left.pop(); parent !== undefined; parent = left.pop())
+    for (const entry of await entriesOf(join(directory, parent))) {
+      if (entry.name.startsWith(".") || entry.name === "lost+found") continue;
+      (entry.isDirectory() ? left : names).push(join(parent, entry.name));
+    }
+  return names.sort();
+}
+
+async function entriesOf(directory: string): Promise<Dirent[]> {
+  return await readdir(directory, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "EACCES") throw error;
+    throw new PodFailure(
+      exit.badInput,
+      "NotAModel",
+      `the pod's user (${process.getuid?.()}) can't read the directory ${directory} of the volume; make it readable for all (chmod o+rx), or move it out of the model's directory`,
+      { cause: error },
+    );
+  });
 }
 
 async function link(from: string, to: string): Promise<void> {
