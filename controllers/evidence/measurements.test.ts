@@ -55,6 +55,13 @@ describe("an evaluation says nothing of an adapter", () => {
   });
 });
 
+it("an evaluation that allows tasks that adapters have learnt from says nothing of them", () => {
+  const arms = [on("base"), on("new", { adapter: "a-1" })];
+  const results = [ran("base", "0.200"), ran("new", "0.500", "1")];
+  expect(of({ arms, seenTasks: "Refuse" }, results)).toHaveLength(1);
+  expect(of({ arms, seenTasks: "Allow" }, results)).toEqual([]);
+});
+
 it("of an adapter in two arms the gate's candidate speaks, else the first", () => {
   const arms = [on("one", { adapter: "a-1" }), on("two", { adapter: "a-1" }), on("base")];
   const results = [ran("one", "0.400", "1"), ran("two", "0.600", "1"), ran("base", "0.100")];

@@ -8,10 +8,11 @@ type Arm = Evaluation["spec"]["arms"][number];
 /**
  * Measurements of the adapters that an evaluation measured alone, one per adapter: an arm with other adapters for other
  * tasks, or with a context, measures those as well. Of several arms with one adapter the gate's candidate counts, else
- * the first.
+ * the first. An evaluation that allows tasks that adapters have learnt from says nothing about other tasks.
  */
 export function measuredAlone(evaluation: Evaluation, time: string): MeasuredEvidence[] {
   const { spec, status } = evaluation;
+  if (spec.seenTasks === "Allow") return [];
   const candidate = gateArm(spec);
   const arms = spec.arms.toSorted((a, b) => Number(b === candidate) - Number(a === candidate));
   const found = arms.flatMap((arm) => {

@@ -1,6 +1,19 @@
 import { describe, expect, it } from "vitest";
 import { aCondition } from "../testing/builders.ts";
-import { aChild, aGeneration, aMember, decideOn, interval, ours, selected, statusOf, taskSet, text } from "../testing/evolution-world.ts";
+import {
+  aChild,
+  adaptersOf,
+  aGeneration,
+  aMember,
+  anAdapter,
+  decideOn,
+  interval,
+  ours,
+  selected,
+  statusOf,
+  taskSet,
+  text,
+} from "../testing/evolution-world.ts";
 import { baseDigest, modelServer } from "../testing/objects.ts";
 import type { World } from "./world.ts";
 
@@ -110,6 +123,34 @@ describe("children", () => {
       children: [{ state: "Failed", why: expect.stringContaining("because of Stalled") }],
     });
     expect(at({ children: training }).status).toMatchObject({ children: [{ state: "Failed", why: expect.stringContaining("deleted") }] });
+  });
+
+  it("whose run would wait forever for its hypernetwork fail; what is frozen or has started goes on", () => {
+    const spec = { variation: { merge: {}, generate: { hypernetwork: { run: "reader" } } } };
+    const generated = { ...children[0], kind: "Generate", state: "Training" };
+    const childWith = (generatorRun: World["generatorRun"], status: object = {}) => {
+      const runs = new Map([["parsers-c1", ours("parsers-c1", [], { status }) as never]]);
+      return statusOf(at({ children: [generated] }, { runs, generatorRun }, spec)).children?.[0];
+    };
+    const reader = (...conditions: string[]) => ours("reader", conditions) as never;
+    expect(childWith(undefined)).toMatchObject({ state: "Failed", why: expect.stringContaining("reader, which trains its hypernetwork") });
+    for (const condition of ["Stalled", "Failed"])
+      expect(childWith(reader(condition))).toMatchObject({ state: "Failed", why: expect.stringContaining(`because of ${condition}`) });
+    expect(childWith(reader())).toMatchObject({ state: "Training" });
+    expect(childWith(undefined, { inputs: {} })).toMatchObject({ state: "Training" });
+    expect(childWith(undefined, { attempts: [{ number: 1 }] })).toMatchObject({ state: "Training" });
+  });
+
+  it("whose parent is refused before their run has frozen it fail, unless they need only what it has learnt from", () => {
+    const conditions = [{ ...aCondition("Stalled"), message: "its artifact is gone" }];
+    const adapters = new Map([...adaptersOf("b"), ["a", anAdapter("a", { status: { conditions } })]]);
+    const childWith = (child: object | undefined, status: object = {}) => {
+      const runs = new Map([["parsers-c1", ours("parsers-c1", [], { status }) as never]]);
+      return statusOf(at({ children: [{ ...child, run: "parsers-c1", state: "Training" }] }, { adapters, runs })).children?.[0];
+    };
+    expect(childWith(children[0])).toMatchObject({ state: "Failed", why: "a, which it is made from, is refused: its artifact is gone" });
+    expect(childWith(children[0], { inputs: {} })).toMatchObject({ state: "Training" });
+    expect(childWith(children[2])).toMatchObject({ state: "Training" });
   });
 
   it("are made again with equal weights where a search of weights has nothing to measure by", () => {

@@ -83,9 +83,23 @@ function next(child: Child, world: World, now: Date): Child {
   if (ended?.reason === nothingToSearchBy && child.kind === "Merge" && !child.equalWeights) return withEqualWeights(seen, ended.message);
   if (ended) return { ...failed(seen, `${ended.reason}: ${ended.message}`), gpuSeconds: gpuSecondsOf(run) };
   if (isTrue(run, ConditionType.Succeeded)) return born({ ...seen, gpuSeconds: gpuSecondsOf(run) }, run, world, now);
+  const why = run.status?.attempts ? undefined : whyNeverStarted(child, run, world);
+  return why ? failed(seen, why) : seen;
+}
+
+/** Why a child's run, which has no deadline before its first attempt, would wait forever; undefined if it may start. */
+function whyNeverStarted(child: Child, { status }: TrainingRun, { generation, adapters, generatorRun }: World): string | undefined {
   const needed = child.like ? [...child.parents, child.like] : child.parents;
-  const gone = run.status?.attempts ? undefined : needed.find((name) => !world.adapters.has(name));
-  return gone ? failed(seen, `${gone}, which it is made from, was deleted`) : seen;
+  const gone = needed.find((name) => !adapters.has(name));
+  if (gone) return `${gone}, which it is made from, was deleted`;
+  if (status?.inputs) return undefined;
+  const generator = child.kind === "Generate" ? generation.spec.variation.generate?.hypernetwork.run : undefined;
+  if (generator && !generatorRun) return `the TrainingRun ${generator}, which trains its hypernetwork, doesn't exist`;
+  const untrained = generator && generatorRun ? failureOf(generatorRun) : undefined;
+  if (untrained) return `the TrainingRun ${generator} trains no hypernetwork for it: ${untrained.reason}: ${untrained.message}`;
+  // What learns anew needs its parents' trajectories, not their weights.
+  const refused = learnsAnew(child) ? undefined : needed.find((name) => failureOf(adapters.get(name) ?? {}));
+  return refused && `${refused}, which it is made from, is refused: ${failureOf(adapters.get(refused) ?? {})?.message}`;
 }
 
 /** The trainer's reason when its search finds no solved Validation task: most sessions learn from Train alone. */

@@ -15,11 +15,10 @@ function isMissingInStatus({ refused, recorded, recordedTime }: Decision, adapte
 
 /**
  * Champions of a generation's namespace by status, corrected by other generations' decisions that no status shows yet.
+ * Archived ones and those in deletion are among them.
  */
 export function championsIn({ metadata: { namespace, uid } }: EvolutionGeneration, cache: Cache): Champion[] {
-  const all = cache(adapters)
-    .list({ namespace })
-    .filter(({ metadata, status }) => !status?.archived && !metadata.deletionTimestamp);
+  const all = cache(adapters).list({ namespace });
   const byName = new Map(all.map((adapter) => [adapter.metadata.name, adapter]));
   const missing = cache(evolutionGenerations)
     .list({ namespace })
@@ -42,7 +41,16 @@ export function championsIn({ metadata: { namespace, uid } }: EvolutionGeneratio
 }
 
 /** The champions of exactly this scope on this base; more than one only if two chains promoted at the same time. */
-export function championsOf(scope: Scope, base: string | undefined, champions: readonly Champion[]): Adapter[] {
+export const championsOf = (scope: Scope, base: string | undefined, champions: readonly Champion[]): Adapter[] =>
+  holdersOf(scope, base, champions).filter((adapter) => !isAbsent(adapter));
+
+/** Its archived champions and those in deletion: they would be champions again once restored. */
+export const absentChampionsOf = (scope: Scope, base: string | undefined, champions: readonly Champion[]): Adapter[] =>
+  holdersOf(scope, base, champions).filter(isAbsent);
+
+const isAbsent = ({ metadata, status }: Adapter) => status?.archived === true || metadata.deletionTimestamp !== undefined;
+
+function holdersOf(scope: Scope, base: string | undefined, champions: readonly Champion[]): Adapter[] {
   const found = champions.filter((champion) => sameScope(champion.scope, scope) && champion.adapter.spec.base.digest === base);
   return [...new Map(found.map(({ adapter }) => [adapter.metadata.name, adapter])).values()];
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { Services } from "../shared/services.ts";
 import {
   aChild,
   adaptersOf,
@@ -11,6 +12,7 @@ import {
   selected,
   taskSet,
 } from "../testing/evolution-world.ts";
+import { observe } from "./observe.ts";
 import type { World } from "./world.ts";
 
 describe("pruning", () => {
@@ -163,6 +165,32 @@ describe("suspension", () => {
       status: { paused: true },
       applies: [{ metadata: { name: "parsers-c1" }, spec: { suspend: true } }],
     });
+  });
+
+  it("isn't that of another chain's first generation, which has the name of its own by now: its step is read", async () => {
+    const former = { name: "root", spent: { evaluations: 0, gpuSeconds: 0 }, withoutImprovement: 0, belowBase: [], archived: [] };
+    const spec = {
+      generation: 2,
+      rootRef: { name: "root", uid: "uid-of-root" },
+      former,
+      variation: { merge: {}, generate: { hypernetwork: { run: "reader" } } },
+    };
+    const generation = aGeneration({ name: "root-g2", spec, status: { ...selected, children: [aChild("root-g2-c1", "Planned")] } });
+    const observedBeside = (root: object) => {
+      const objects = new Map<string, unknown>([
+        ["EvolutionGeneration root", root],
+        ["TrainingRun reader", ours("reader")],
+      ]);
+      const cache = ({ kind }: { kind: string }) => ({
+        get: ({ name }: { name: string }) => objects.get(`${kind} ${name}`),
+        list: () => [],
+      });
+      return observe(generation, { cache } as never, {} as Services);
+    };
+    const root = aGeneration({ name: "root", spec: { suspend: true } });
+    expect(await observedBeside(root)).toMatchObject({ root, generatorRun: undefined });
+    const another = { ...root, metadata: { ...root.metadata, uid: "uid-of-another" } };
+    expect(await observedBeside(another)).toMatchObject({ root: undefined, generatorRun: { metadata: { name: "reader" } } });
   });
 
   it("ends with what it had suspended", () => {

@@ -101,11 +101,16 @@ export function runOf(generation: EvolutionGeneration, child: Child, making: Mak
   return trainingRun(generation, owned(generation, child.run), making.server, method);
 }
 
+/** Labels of a retraining. The UID distinguishes it from that of another chain, which may have the same name. */
+export const retrainingLabels = ({ metadata: { name, uid } }: EvolutionGeneration) => ({
+  [label.generation]: name,
+  [label.formerUID]: uid,
+});
+
 /** Retrains the hypernetwork. It has no owner: later generations use it when this one has long been deleted. */
 export function hypernetworkRun(generation: EvolutionGeneration, name: string, server: ModelServer): DynamicObject {
-  const { namespace, name: generationName } = generation.metadata;
   const { sessions, settings = {} } = generation.spec.hypernetwork ?? {};
-  const metadata = { name, namespace, labels: { [label.generation]: generationName } };
+  const metadata = { name, namespace: generation.metadata.namespace, labels: retrainingLabels(generation) };
   return trainingRun(generation, metadata, server, { hypernetwork: settings, corpus: { sessions } });
 }
 

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
+import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import { ConditionType } from "@rune/crds/words/conditions";
 import { type Cache, type Context, isTerminal, isTrue, type KubeObject, type Resource } from "kopf-ts";
 import { ownChild } from "../pods/pod.ts";
@@ -24,7 +25,7 @@ export async function observe(generation: EvolutionGeneration, { cache }: Contex
   const { namespace } = generation.metadata;
   const { spec, status = {} } = generation;
   const over = isTerminal(generation) || generation.metadata.deletionTimestamp !== undefined;
-  const root = spec.rootRef && cache(evolutionGenerations).get({ namespace, name: spec.rootRef.name });
+  const root = rootOf(generation, cache);
   const step = over || spec.suspend || root?.spec.suspend ? undefined : stepOf(generation);
   const { children = [], members = [], promotion } = status;
   const champions = [promotion?.incumbent, ...(promotion?.alsoChampions ?? []), step === "Begin" ? spec.former?.promoted : undefined];
@@ -41,7 +42,7 @@ export async function observe(generation: EvolutionGeneration, { cache }: Contex
   const known = found(named, (name) => cache(adapters).get({ namespace, name }));
   return {
     generation,
-    root: root?.metadata.uid === spec.rootRef?.uid ? root : undefined,
+    root,
     requirements: observeRequirements(generation, cache),
     server: cache(modelServers).get({ namespace, name: spec.serverRef.name }),
     tasks: step === "Begin" ? await observeBothTasks(generation, cache, services) : undefined,
@@ -55,12 +56,24 @@ export async function observe(generation: EvolutionGeneration, { cache }: Contex
       children.map(({ run }) => run),
       cache,
     ),
+    generatorRun: step === "Breed" ? generatorRunOf(generation, cache) : undefined,
     evaluations: measured,
     ...(await observeRegistry(generation, step, cache, services)),
     ...(step === "End" ? await observeEnd(generation, known, cache, services) : beforeEnd),
     ...observeRetraining(generation, step, cache),
     users: step === "Prune" ? usersOf(namespace, cache) : new Map(),
   };
+}
+
+/** The first generation of the chain; another chain's may have its name by now. */
+function rootOf({ metadata: { namespace }, spec: { rootRef } }: EvolutionGeneration, cache: Cache): EvolutionGeneration | undefined {
+  const found = rootRef && cache(evolutionGenerations).get({ namespace, name: rootRef.name });
+  return found?.metadata.uid === rootRef?.uid ? found : undefined;
+}
+
+function generatorRunOf({ metadata: { namespace }, spec: { variation } }: EvolutionGeneration, cache: Cache): TrainingRun | undefined {
+  const name = variation.generate?.hypernetwork.run;
+  return name ? cache(trainingRuns).get({ namespace, name }) : undefined;
 }
 
 /** Counts sessions only where a decision depends on their number. */

@@ -14,7 +14,8 @@ import {
   taskSet,
   text,
 } from "../testing/evolution-world.ts";
-import { championsIn } from "./champions.ts";
+import { baseDigest } from "../testing/objects.ts";
+import { absentChampionsOf, championsIn, championsOf } from "./champions.ts";
 import type { Child, World } from "./world.ts";
 
 describe("promotion", () => {
@@ -233,6 +234,35 @@ describe("promotion", () => {
     });
   });
 
+  it("retires archived and deleted champions of its scope too, which can't be measured, so that a restore makes none a second one", () => {
+    const former = (name: string, more: object) => anAdapter(name, { status: { champion: text, ...more } });
+    const leaving = former("leaving", {});
+    const deleted = { ...leaving, metadata: { ...leaving.metadata, deletionTimestamp: "2026-11-23T11:00:00Z" } };
+    const now: Champions = [
+      king,
+      { adapter: former("old", { archived: true }), scope: text },
+      { adapter: deleted, scope: text },
+      // It has the candidate's weights, which the promotion is about.
+      { adapter: { ...former("twin", { archived: true }), spec: anAdapter("of-c1").spec }, scope: text },
+      { adapter: former("elsewhere", { archived: true }), scope: { project: "parsers" } },
+      {
+        adapter: anAdapter("otherBase", { status: { archived: true }, spec: { base: { name: "m", digest: taskSet.digest } } }),
+        scope: text,
+      },
+    ];
+    const outcome = tested({ verdict: "Passed" }, [], { before: now });
+    expect(statusOf(outcome).promotion).toMatchObject({ incumbent: "king", outcome: "Promoted" });
+    expect(statusOf(outcome).promotion).not.toHaveProperty("alsoChampions");
+    expect(statusOf(outcome).decisions).toMatchObject([
+      { kind: "Promotion", adapter: "of-c1" },
+      { kind: "Retirement", adapter: "king" },
+      { kind: "Retirement", adapter: "old" },
+      { kind: "Retirement", adapter: "leaving" },
+    ]);
+    const archivedMeanwhile = [{ adapter: former("king", { archived: true }), scope: text }];
+    expect(statusOf(tested({ verdict: "Passed" }, [], { before: [king], now: archivedMeanwhile })).decisions).toHaveLength(2);
+  });
+
   it("knows champions that another generation has made or retired, before their Adapters show it", () => {
     const at = (adapter: string, kind: string, more: object) => ({
       kind,
@@ -252,14 +282,18 @@ describe("promotion", () => {
       anAdapter("king", { status: { champion: text, evidenceTime } }),
       anAdapter("old", { status: { champion: text, archived: true } }),
     ];
-    const champions = (adapters: unknown[], more: object = {}) => {
+    const known = (adapters: unknown[], more: object = {}) => {
       const cache = ((resource: { kind: string }) => ({ list: () => (resource.kind === "Adapter" ? adapters : others(more)) })) as never;
-      return championsIn(aGeneration(), cache).map(({ adapter }) => adapter.metadata.name);
+      return championsIn(aGeneration(), cache);
     };
+    const champions = (...given: Parameters<typeof known>) =>
+      championsOf(text, baseDigest, known(...given)).map(({ metadata }) => metadata.name);
     expect(champions(read("2026-11-23T11:00:00Z"))).toEqual(["of-c1"]);
     expect(champions(read("2026-11-23T11:59:00Z"), { recorded: false, recordedTime: undefined })).toEqual(["of-c1"]);
     // Read since then, so what they show is current.
     expect(champions(read("2026-11-23T11:59:00Z"))).toEqual(["king"]);
     expect(champions(read("2026-11-23T11:00:00Z"), { recorded: false, refused: "it is gone" })).toEqual(["king"]);
+    const absent = absentChampionsOf(text, baseDigest, known(read("2026-11-23T11:00:00Z")));
+    expect(absent.map(({ metadata }) => metadata.name)).toEqual(["old"]);
   });
 });

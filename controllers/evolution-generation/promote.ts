@@ -1,5 +1,7 @@
 import { chosenTasks } from "@rune/clients/tasks/task-set";
+import type { Adapter } from "@rune/crds/kinds/adapter";
 import type { Evaluation } from "@rune/crds/kinds/evaluation";
+import { mostChampions } from "@rune/crds/kinds/evolution-status";
 import { ConditionType } from "@rune/crds/words/conditions";
 import { getCondition, isTerminal, isTrue, type Outcome, progressing, timestamp, waiting } from "kopf-ts";
 import { rateOf } from "../evidence/interval.ts";
@@ -10,7 +12,7 @@ import { sameTasks, scopeWords } from "../shared/scope.ts";
 import { failureOf } from "../shared/time-to-live.ts";
 import { evaluationsSpent, spentOf } from "./budget.ts";
 import { candidateFor, rivalsOf } from "./candidate.ts";
-import { championsOf } from "./champions.ts";
+import { absentChampionsOf, championsOf } from "./champions.ts";
 import { scaledParentFor } from "./children.ts";
 import { decidingArms, decidingEvaluation, type RivalRole } from "./manifests.ts";
 import { replaced } from "./measure.ts";
@@ -157,20 +159,36 @@ function whyNot({ generation }: World, promotion: Promotion, found: Evaluation):
 }
 
 /** Why a champion that the candidate wasn't compared with prevents its promotion; null where there is none. */
-function overtaken({ adapters, champions, server }: World, promotion: Promotion): string | null {
-  const { candidate = "", incumbent, alsoChampions = [], scope = {} } = promotion;
-  const base = adapters.get(candidate)?.spec.base.digest ?? server?.status?.baseDigest;
-  const newcomer = championsOf(scope, base, champions)
+function overtaken(world: World, promotion: Promotion): string | null {
+  const { candidate, incumbent, alsoChampions = [], scope = {} } = promotion;
+  const newcomer = championsOf(scope, baseOf(world, promotion), world.champions)
     .map(({ metadata }) => metadata.name)
     .find((name) => ![candidate, incumbent, ...alsoChampions].includes(name));
   if (!newcomer) return null;
   return `${gainOf(promotion)}, but ${newcomer} has become the champion of ${scopeWords(scope)} meanwhile, and wasn't measured beside it; the next generation will meet that one`;
 }
 
+const baseOf = ({ adapters, server }: World, { candidate = "" }: Promotion) =>
+  adapters.get(candidate)?.spec.base.digest ?? server?.status?.baseDigest;
+
+/**
+ * The champions whose place the candidate takes: those it was compared with, and absent ones. A decision about weights
+ * applies to every Adapter that has them, so weights are named once, and the candidate's aren't.
+ */
+function predecessorsOf(world: World, promotion: Promotion, candidateDigest: string | undefined): Adapter[] {
+  const { incumbent, alsoChampions = [], scope = {} } = promotion;
+  const met = [incumbent, ...alsoChampions].flatMap((name) => (name ? (world.adapters.get(name) ?? []) : []));
+  const all = [...met, ...absentChampionsOf(scope, baseOf(world, promotion), world.champions)];
+  const digests = all.map(({ spec }) => spec.artifact.digest);
+  return all
+    .filter((_, index) => digests[index] !== candidateDigest && digests.indexOf(digests[index] ?? "") === index)
+    .slice(0, 1 + mostChampions);
+}
+
 /** The new champion's promotion, and the retirement of its predecessors. */
-function decisionsOf({ generation, adapters }: World, promotion: Promotion, why: string, now: Date): Decision[] {
-  const child = generation.status?.children?.find(({ adapter }) => adapter === promotion.candidate);
-  const before = [promotion.incumbent, ...(promotion.alsoChampions ?? [])].flatMap((name) => (name ? (adapters.get(name) ?? []) : []));
+function decisionsOf(world: World, promotion: Promotion, why: string, now: Date): Decision[] {
+  const child = world.generation.status?.children?.find(({ adapter }) => adapter === promotion.candidate);
+  const before = predecessorsOf(world, promotion, child?.digest);
   const of = scopeWords(promotion.scope ?? {});
   const common = { time: timestamp(now), recorded: false };
   const promoted = child?.adapter &&

@@ -44,6 +44,8 @@ export const GenerationReason = {
   NotTracked: "NotTracked",
   /** The hypernetwork is being retrained on a larger corpus. */
   Retraining: "Retraining",
+  /** A TrainingRun of another chain has the retraining's name. */
+  RetrainingExists: "RetrainingExists",
   /** The next generation exists. */
   Continued: "Continued",
   /** An object of another chain has the next generation's name. */

@@ -8,7 +8,7 @@ import type { World } from "./world.ts";
 const trajectory = { repository: "rune/team/trajectories", digest: digestOf("1") };
 const spec = {
   variation: { generate: { hypernetwork: { run: "first" } } },
-  hypernetwork: { sessions: { matchLabels: { team: "blue" } }, retrainAfterPairs: 5, settings: { steps: 7 } },
+  hypernetwork: { sessions: { matchLabels: { team: "blue" } }, retrainAfterPairs: 5, settings: { steps: 7, minimumPairs: 12 } },
 };
 /** A generation that has decided everything and is recorded in the experiment tracker. */
 const over = {
@@ -48,8 +48,25 @@ describe("a hypernetwork", () => {
       },
     ]);
     expect(made.creates[0]?.metadata.ownerReferences).toBeUndefined();
-    const [next] = at({ pairs: 15, run: "parsers-h1" }, { pairs: 16, retraining: ours("parsers-h1") as never }).creates;
+    const retraining = ours("parsers-h1", [], { labels: made.creates[0]?.metadata.labels }) as never;
+    const [next] = at({ pairs: 15, run: "parsers-h1" }, { pairs: 16, retraining }).creates;
     expect(next?.spec).toMatchObject({ former: { pairs: 15 }, variation: { generate: { hypernetwork: { run: "parsers-h1" } } } });
+  });
+
+  it("isn't trained again from fewer sessions than its training needs, for which the run would wait", () => {
+    const reasonWith = (pairs: number, settings?: object) =>
+      at({ pairs: 0 }, { pairs }, { hypernetwork: { ...spec.hypernetwork, settings } }).reason;
+    expect([reasonWith(11, { minimumPairs: 12 }), reasonWith(12, { minimumPairs: 12 })]).toEqual(["Continued", "Retraining"]);
+    expect([reasonWith(49), reasonWith(50)]).toEqual(["Continued", "Retraining"]);
+  });
+
+  it("isn't trained again while another chain's run has the name, which the chain waits to be deleted", () => {
+    const another = ours("parsers-h1", ["Succeeded"], {
+      labels: { "rune.dev/generation": "parsers", "rune.dev/former-uid": "uid-of-another" },
+    }) as never;
+    const outcome = at({ pairs: 15, run: "parsers-h1" }, { retraining: another });
+    expect(outcome).toMatchObject({ kind: "stalled", reason: "RetrainingExists", creates: [] });
+    expect(outcome.message).toContain("TrainingRun parsers-h1 of another chain exists; delete it");
   });
 
   it("isn't trained for a chain that ends here, nor beyond its GPU hours", () => {

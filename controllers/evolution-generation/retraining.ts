@@ -1,7 +1,10 @@
 import type { AgentSession } from "@rune/crds/kinds/agent-session";
 import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
-import { type Outcome, progressing, waiting } from "kopf-ts";
-import { hypernetworkRun } from "./manifests.ts";
+import { hypernetwork } from "@rune/crds/kinds/methods";
+import { type Outcome, progressing, stalled, waiting } from "kopf-ts";
+import { repairSeconds } from "../shared/check.ts";
+import { hasLabels } from "../shared/labels.ts";
+import { hypernetworkRun, retrainingLabels } from "./manifests.ts";
 import { GenerationReason } from "./reasons.ts";
 import type { World } from "./world.ts";
 
@@ -15,8 +18,8 @@ export const pairsIn = (sessions: readonly AgentSession[]): number =>
 const nameOf = ({ metadata, spec }: EvolutionGeneration) => `${spec.rootRef?.name ?? metadata.name}-h${spec.generation}`;
 
 /**
- * Retrains the hypernetwork when enough sessions were solved since the last time; null once nothing is left to do. The
- * next generation waits for it only when it makes the generated child.
+ * Retrains the hypernetwork when enough sessions were solved since the last time, and as many in all as its training
+ * needs; null once nothing is left to do. The next generation waits for it only when it makes the generated child.
  */
 export function retrained(world: World): Outcome | null {
   const { generation, pairs, server, retraining } = world;
@@ -25,13 +28,19 @@ export function retrained(world: World): Outcome | null {
   const known = status?.hypernetwork;
   if (!wanted || !known) return null;
   if (!known.run) {
-    if (pairs === undefined || pairs - known.pairs < wanted.retrainAfterPairs) return null;
+    const { minimumPairs } = wanted.settings ?? hypernetwork.parse({});
+    if (pairs === undefined || pairs < minimumPairs || pairs - known.pairs < wanted.retrainAfterPairs) return null;
     const words = `${pairs - known.pairs} sessions were solved since the hypernetwork was trained; it learns again from ${pairs}`;
     return progressing(GenerationReason.Retraining, words, { hypernetwork: { pairs, run: nameOf(generation) } })
       .event("Normal", GenerationReason.Retraining, words)
       .atOnce();
   }
-  if (retraining) return null;
+  if (retraining && hasLabels(retraining, retrainingLabels(generation))) return null;
+  if (retraining)
+    return stalled(
+      GenerationReason.RetrainingExists,
+      `a TrainingRun ${known.run} of another chain exists; delete it, and this chain goes on`,
+    ).again(repairSeconds);
   if (!server)
     return waiting(
       GenerationReason.ServerMissing,

@@ -78,10 +78,10 @@ export const aChild = (run: string, state: Child["state"], more: Partial<Child> 
 export const ours = <T extends TrainingRun | Evaluation>(
   name: string,
   conditions: string[] = [],
-  over: { spec?: object; status?: object } = {},
+  over: { spec?: object; status?: object; labels?: Record<string, string> } = {},
 ) =>
   ({
-    metadata: metadata(name, { namespace: "team" }),
+    metadata: metadata(name, { namespace: "team", labels: over.labels }),
     spec: { resources: {}, ...over.spec },
     status: { conditions: conditions.map((type) => ({ ...aCondition(type), message: `because of ${type}` })), ...over.status },
   }) as unknown as T;
@@ -104,6 +104,7 @@ export function anEvolutionWorld(over: Partial<World> = {}): World {
     adapters: adaptersOf("a", "b"),
     champions: [],
     runs: new Map(),
+    generatorRun: undefined,
     evaluations: new Map(),
     results: new Map(),
     learnt: new Map(),
