@@ -133,7 +133,7 @@ describe("installing.md", () => {
     const [example = ""] = fences(page, "# configuration of Distribution");
     const own = rendered.find(({ kind, metadata }) => kind === "ConfigMap" && metadata.name === "rune-registry").data["config.yml"];
     const { auth, storage } = parse(own);
-    expect(parse(example)).toEqual({ auth, storage: { delete: storage.delete } });
+    expect(parse(example)).toEqual({ auth, storage: { delete: storage.delete, redirect: { disable: true } } });
   });
 
   test("names the versions that are asked for and run", () => {

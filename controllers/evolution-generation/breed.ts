@@ -97,7 +97,7 @@ function whyNeverStarted(child: Child, { status }: TrainingRun, { generation, ad
   if (generator && !generatorRun) return `the TrainingRun ${generator}, which trains its hypernetwork, doesn't exist`;
   const untrained = generator && generatorRun ? failureOf(generatorRun) : undefined;
   if (untrained) return `the TrainingRun ${generator} trains no hypernetwork for it: ${untrained.reason}: ${untrained.message}`;
-  // What learns anew needs its parents' trajectories, not their weights.
+  // What is trained again needs its parents' trajectories, not their weights.
   const refused = learnsAnew(child) ? undefined : needed.find((name) => failureOf(adapters.get(name) ?? {}));
   return refused && `${refused}, which it is made from, is refused: ${failureOf(adapters.get(refused) ?? {})?.message}`;
 }
