@@ -3,6 +3,7 @@
 import pytest
 import tiny
 import torch
+
 from rune_trainer.errors import Ending
 from rune_trainer.model import linear_shapes, target_shapes, trainable, with_lora
 from rune_trainer.settings import Shape

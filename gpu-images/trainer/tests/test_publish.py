@@ -85,7 +85,10 @@ def test_adapters_of_an_index_are_pushed_as_they_are_made_and_one_at_a_time_is_o
 
     runtime = SimpleNamespace(stopping=lambda: False, report=lambda progress: None)
     members, norm = method_generate.push_each(
-        cast("Any", SimpleNamespace(make=make)), cast("Any", ["a", "b", "c"]), repository(registry), cast("Any", runtime)
+        cast("Any", SimpleNamespace(make=make)),
+        cast("Any", ["a", "b", "c"]),
+        repository(registry),
+        cast("Any", runtime),
     )
     assert (len(made), len({manifest.digest for manifest, _ in members}), norm) == (3, 3, 1.0)
 
