@@ -89,6 +89,13 @@ describe.each(variants)("with %s", (_, values) => {
     expect(ofKind(all, "Secret")).toEqual([]);
   });
 
+  test("the operator is replaced without overlap where no Lease keeps two from working", async () => {
+    const strategyWith = async (leaderElection: boolean) =>
+      named(await render({ operator: { replicas: 1, leaderElection } }), "Deployment", "rune-operator").spec.strategy;
+    expect(await strategyWith(false)).toEqual({ type: "Recreate" });
+    expect(await strategyWith(true)).toEqual({ type: "RollingUpdate", rollingUpdate: { maxSurge: "25%", maxUnavailable: "25%" } });
+  });
+
   test("the operator is restarted by a change of its configuration", () => {
     const annotations = named(all, "Deployment", "rune-operator").spec.template.metadata.annotations;
     expect(annotations["rune.dev/config-sha256"]).toMatch(/^[0-9a-f]{64}$/);

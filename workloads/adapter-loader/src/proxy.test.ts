@@ -96,8 +96,11 @@ describe("the inference port", () => {
     const path = `http://127.0.0.1:${bed.sidecar.ports.inference}/v1/completions`;
     const undeclared = () =>
       fetch(path, { method: "POST", body: new Blob(['{"model":"tiny","prompt":"p"}']).stream(), duplex: "half" } as RequestInit);
-    const open = Array.from({ length: 12 }, undeclared);
-    await expect.poll(inFlight).toBe("12");
+    const open: Promise<Response>[] = [];
+    for (let count = 1; count <= 12; count += 1) {
+      open.push(undeclared());
+      await expect.poll(inFlight).toBe(String(count));
+    }
     answer();
     expect((await Promise.all(open)).map(({ status }) => status)).toEqual(Array(12).fill(200));
   });

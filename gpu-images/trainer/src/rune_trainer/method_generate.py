@@ -68,6 +68,8 @@ def generate(job: Job, runtime: Runtime, output: Repository) -> dict[str, Any]:
     curved = training_curve.of_artifact(origin, job.generator.digest)
     workshop = Workshop(job, tokenizer, model, Generator(model, stored), settings, taught, stored.training, curved)
     if together:
+        if runtime.stopping():
+            raise terminated("asked to stop before the adapter was made; the next attempt begins again")
         with tempfile.TemporaryDirectory(prefix="adapter.") as scratch:
             artifact, norm = workshop.make(pieces, pathlib.Path(scratch))
             runtime.report(Progress(1, 1, None, time.monotonic() - started))

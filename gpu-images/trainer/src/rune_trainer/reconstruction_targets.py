@@ -1,22 +1,29 @@
 """The adapters that were fine-tuned from single trajectories: the targets of `Reconstruction`."""
 
+import pathlib
+import tempfile
 from collections.abc import Iterable
 
 import torch
+from safetensors.torch import load_file, save_file
 
 from rune_trainer import adapters
 from rune_trainer.contract import Job, NamedReference, Reference
-from rune_trainer.encoder import Kept
 from rune_trainer.errors import data_error
 from rune_trainer.functional import Pairs
 from rune_trainer.lessons import Lesson
 
 
 class ReconstructionTargets:
-    """Adapters stay in the main memory up to the limit of `Kept`, as they are stored; beyond it they are pulled again."""
+    """Each adapter is pulled once, and then read from a file whenever a step needs it: all of them fit neither a GPU
+    nor the main memory.
+    """
 
     def __init__(self, job: Job, shapes: dict[str, tuple[int, int]], device: torch.device):
-        self.job, self.shapes, self.device, self.kept = job, shapes, device, Kept()
+        self.job, self.shapes, self.device = job, shapes, device
+        self.scratch = tempfile.TemporaryDirectory(prefix="targets.")
+        self.known = dict[Reference, tuple[pathlib.Path, float]]()
+        """Adapter → (its file, its scale)"""
 
     def check(self, lessons: Iterable[Lesson]) -> None:
         """Pulls them all, so that a wrong one is reported before anything is trained."""
@@ -25,23 +32,25 @@ class ReconstructionTargets:
 
     def __call__(self, lessons: list[Lesson]) -> Pairs:
         """N pairs, the smaller ranks filled with zeros."""
-        found = [self.pairs_of(self.pull(lesson)) for lesson in lessons]
+        found = [self.pairs_of(*self.pull(lesson)) for lesson in lessons]
         return {
             path: (filled([f[path][0] for f in found]), filled([f[path][1] for f in found])) for path in self.shapes
         }
 
-    def pull(self, lesson: Lesson) -> adapters.Adapter:
-        reference = lesson.adapter
-        assert reference
-        return self.kept.get(
-            reference, lambda: self.read(reference), lambda adapter: sum(t.nbytes for t in adapter.tensors.values())
-        )
+    def pull(self, lesson: Lesson) -> tuple[pathlib.Path, float]:
+        assert lesson.adapter
+        if lesson.adapter not in self.known:
+            adapter = self.read(lesson.adapter)
+            path = pathlib.Path(self.scratch.name, f"{len(self.known)}.safetensors")
+            save_file(adapter.tensors, path)
+            self.known[lesson.adapter] = path, adapter.shape.scale
+        return self.known[lesson.adapter]
 
-    def pairs_of(self, adapter: adapters.Adapter) -> Pairs:
+    def pairs_of(self, file: pathlib.Path, scale: float) -> Pairs:
         """A (r, inputs) and B (r, outputs) of every layer, the scale in B, on the device"""
         return {
             path: (pair.a.to(self.device), pair.b.T.contiguous().to(self.device))
-            for path, pair in adapter.pairs().items()
+            for path, pair in adapters.pairs_of(load_file(file), scale).items()
         }
 
     def read(self, reference: Reference) -> adapters.Adapter:
