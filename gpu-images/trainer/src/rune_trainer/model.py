@@ -71,7 +71,8 @@ def target_shapes(model: Any, modules: tuple[str, ...], section: str) -> dict[st
         raise bad_input(
             f"{section}.targetModules names {', '.join(absent)}, which the base does not have; leave them out"
         )
-    if outside := sorted(path for path in shapes if not any(step.isdigit() for step in path.split("."))):
+    numbered = {path.rsplit(".", 1)[-1] for path in shapes if any(step.isdigit() for step in path.split("."))}
+    if outside := sorted(set(modules) - numbered):
         raise bad_input(
             f"{section}.targetModules names {', '.join(outside)}, outside the base's numbered layers, which no server loads; leave it out"
         )
