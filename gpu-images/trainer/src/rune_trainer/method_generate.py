@@ -13,7 +13,7 @@ from rune_trainer.contract import HYPERNETWORK_STATISTIC, LARGEST_RANK, TRAINING
 from rune_trainer.contract import Hypernetwork as Settings
 from rune_trainer.corpus import asked_rows
 from rune_trainer.encoder import Text, text_of
-from rune_trainer.errors import data_error, terminated
+from rune_trainer.errors import Ending, data_error, terminated
 from rune_trainer.examples import examples_of
 from rune_trainer.functional import Pairs, joined
 from rune_trainer.generator import Generator, Switchable, read
@@ -69,7 +69,7 @@ def generate(job: Job, runtime: Runtime, output: Repository) -> dict[str, Any]:
     workshop = Workshop(job, tokenizer, model, Generator(model, stored), settings, taught, stored.training, curved)
     if together:
         if runtime.stopping():
-            raise terminated("asked to stop before the adapter was made; the next attempt begins again")
+            raise stopped(0, 1)
         with tempfile.TemporaryDirectory(prefix="adapter.") as scratch:
             artifact, norm = workshop.make(pieces, pathlib.Path(scratch))
             runtime.report(Progress(1, 1, None, time.monotonic() - started))
@@ -91,13 +91,17 @@ def push_each(
     pushed, norms, started = list[tuple[Descriptor, int]](), list[float](), time.monotonic()
     for number, piece in enumerate(pieces):
         if runtime.stopping():
-            raise terminated(f"asked to stop after {number} of {len(pieces)} adapters; the next attempt begins again")
+            raise stopped(number, len(pieces))
         with tempfile.TemporaryDirectory(prefix="adapter.") as scratch:
             artifact, norm = workshop.make([piece], pathlib.Path(scratch))
             pushed.append(publish.push_member(output, artifact))
         norms.append(norm)
         runtime.report(Progress(number + 1, len(pieces), None, (time.monotonic() - started) / (number + 1)))
     return pushed, sum(norms) / len(norms)
+
+
+def stopped(made: int, wanted: int) -> Ending:
+    return terminated(f"asked to stop after {made} of {wanted} adapters; the next attempt begins again")
 
 
 def statistics_of(trajectories: int, norm: float) -> dict[str, Any]:
