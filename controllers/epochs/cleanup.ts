@@ -1,5 +1,5 @@
-import { type Context, configMaps, type KubeObject, networkPolicies, pods, secrets } from "kopf-ts";
-import { ownChild } from "../pods/pod.ts";
+import { type Context, configMaps, type KubeObject, networkPolicies, pods } from "kopf-ts";
+import { ownChild, ownSecrets } from "../pods/pod.ts";
 import { jobNameOfEpoch, sandboxName, sandboxPolicyName } from "../shared/names.ts";
 import type { EpochOwner } from "./epoch.ts";
 import { ownedBy } from "./sandbox.ts";
@@ -19,9 +19,8 @@ export async function cleanupOf(
   const epochs = Array.from({ length: owner.status?.epoch ?? 0 }, (_, index) => index + 1);
   const workers = epochs.map((epoch) => jobNameOfEpoch(owner, epoch));
   const credentials = [...workers, ...epochs.map((epoch) => sandboxName(owner, epoch))];
-  const found = await Promise.all(credentials.map((name) => client.find(secrets, { namespace, name })));
-  const documents = workers.map((name) => cache(configMaps).get({ namespace, name }));
-  const spent = [...found, ...documents].map((object) => ownChild(owner, object)).filter((object) => object !== undefined);
+  const documents = workers.flatMap((name) => ownChild(owner, cache(configMaps).get({ namespace, name })) ?? []);
+  const spent = [...(await ownSecrets(owner, credentials, { client })), ...documents];
   const isGuarding = cache(pods).list({ namespace, labels: ownedBy(owner, "sandbox") }).length > 0;
   return isGuarding ? spent : [...spent, policy];
 }

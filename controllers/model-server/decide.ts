@@ -128,8 +128,10 @@ export function stuckPods({ statefulSet: set, engines }: World): KubeObject[] {
     );
 }
 
-/** Adds conditions and events: whether the wanted adapters are loaded, refusals, and engine restarts. */
-/** A wanted adapter that doesn't exist has no digest, so it is in the condition alone. */
+/**
+ * Adds conditions and events: whether the wanted adapters are loaded, refusals, and engine restarts. A wanted adapter
+ * that doesn't exist has no digest, so it is in the condition alone.
+ */
 function withAdapterNews(outcome: Outcome, world: World, adapters: readonly AdapterState[], wished: readonly Placement[]): Outcome {
   const before = world.server.status;
   const wanted = adapters.filter(({ name }) => world.demands.some((demand) => demand.name === name));

@@ -174,9 +174,12 @@ export async function spentLogins(
   { client }: Pick<Context, "client">,
   { registry }: Pick<OperatorConfig, "registry">,
 ): Promise<KubeObject[]> {
-  if (!registry.credentialsSecret) return [];
-  const { namespace } = owner.metadata;
-  const found = await Promise.all(names.map((name) => client.find(secrets, { namespace, name })));
+  return registry.credentialsSecret ? await ownSecrets(owner, names, { client }) : [];
+}
+
+/** Those of these Secrets that exist and are the owner's; they are in no cache, so each costs a request. */
+export async function ownSecrets(owner: KubeObject, names: readonly string[], { client }: Pick<Context, "client">): Promise<KubeObject[]> {
+  const found = await Promise.all(names.map((name) => client.find(secrets, { namespace: owner.metadata.namespace, name })));
   return found.flatMap((secret) => ownChild(owner, secret) ?? []);
 }
 
