@@ -18,6 +18,7 @@ import { registryToken, type RegistryGrant as TokenGrant } from "./credentials/r
 import { runnerToken } from "./credentials/runner-token.ts";
 import type { Keys } from "./credentials/secret.ts";
 import { DemandWatch } from "./demand-watch.ts";
+import { keepNewest } from "./keep-newest.ts";
 import { nonce } from "./nonce.ts";
 import { bundledTaskSets } from "./task-sets.ts";
 
@@ -117,14 +118,6 @@ function remember(nats: OperatorNats): ReadonlyMap<string, Progress> {
     keepNewest(known, uid, progress, mostProgress);
   });
   return known;
-}
-
-/** Sets an entry as the newest; beyond `most` the oldest one goes. */
-function keepNewest<T>(known: Map<string, T>, key: string, value: T, most: number): void {
-  known.delete(key);
-  known.set(key, value);
-  const oldest = known.keys().next().value;
-  if (known.size > most && oldest !== undefined) known.delete(oldest);
 }
 
 function listen(nats: OperatorNats, listener: (notice: Notice) => void): void {

@@ -3,6 +3,7 @@ import type { Clock } from "@rune/clients/clock";
 import type { Client } from "kopf-ts";
 import { z } from "zod";
 import { registryService } from "../credentials/registry-token.ts";
+import { keepNewest } from "../keep-newest.ts";
 import type { Right } from "./scopes.ts";
 
 /** Somebody whom the API server knows, in the form in which it is asked about them again. */
@@ -76,10 +77,7 @@ export class Reviews {
   }
 
   #remember(key: string, answer: Promise<Person | undefined>): void {
-    this.#known.delete(key);
-    this.#known.set(key, { until: this.#clock.now() + rememberedMilliseconds, answer });
-    const oldest = this.#known.keys().next().value;
-    if (this.#known.size > mostRemembered && oldest !== undefined) this.#known.delete(oldest);
+    keepNewest(this.#known, key, { until: this.#clock.now() + rememberedMilliseconds, answer }, mostRemembered);
     answer.catch(() => this.#known.delete(key));
   }
 }
