@@ -1,6 +1,6 @@
 import type { AdapterConfig } from "@rune/crds/contracts/artifact";
 import type { HeldAdapter } from "@rune/crds/contracts/loader";
-import { type Engine, EngineUnavailable } from "./engine.ts";
+import { type Engine, EngineRefused, EngineUnavailable, type Text } from "./engine.ts";
 
 export type Canary = NonNullable<AdapterConfig["canary"]>;
 export type CanaryResult = { canary: NonNullable<HeldAdapter["canary"]>; message: string; answers?: { adapter: string; base: string } };
@@ -17,7 +17,7 @@ export async function askCanary(engine: Engine, base: string, adapter: string, c
   const before = await engine.complete(base, canary.prompt, canary.maxTokens, patience);
   if (before.text === "" && canary.baseText !== "")
     throw new EngineUnavailable("the base answers nothing to the canary prompt; the engine is spoilt and must be restarted");
-  const answer = await engine.complete(adapter, canary.prompt, canary.maxTokens, patience);
+  const answer = await completeLoaded(engine, adapter, canary);
   const after = await engine.complete(base, canary.prompt, Math.min(8, canary.maxTokens), patience);
   if (after.text === "" && before.text !== "")
     return {
@@ -26,6 +26,16 @@ export async function askCanary(engine: Engine, base: string, adapter: string, c
     };
   const answers = { adapter: answer.text, base: before.text };
   return { ...judge(canary, answers), answers };
+}
+
+/** An engine that doesn't know an adapter that was loaded into it has started again since: it must be loaded again. */
+async function completeLoaded(engine: Engine, adapter: string, canary: Canary): Promise<Text> {
+  try {
+    return await engine.complete(adapter, canary.prompt, canary.maxTokens, patience);
+  } catch (error) {
+    if (!(error instanceof EngineRefused) || error.status !== 404) throw error;
+    throw new EngineUnavailable(`the engine no longer has ${adapter}, which was loaded: ${error.message}`, { cause: error });
+  }
 }
 
 /**

@@ -177,6 +177,23 @@ describe("the engine's comings and goings", () => {
     await expect.poll(async () => (await ask(artifact.name)).status).toBe(200);
   });
 
+  it("loads an adapter again that the engine lost between load and canary, and doesn't blame it", async () => {
+    const artifact = adapterArtifact();
+    let open = () => {};
+    bed.engine.gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    const loading = load(artifact).catch((error) => error);
+    await expect.poll(() => bed.engine.completions).toContain("tiny");
+    await expect.poll(() => bed.engine.held).toEqual([artifact.name]);
+    bed.engine.forget(artifact.name);
+    open();
+    expect(await loading).toBeInstanceOf(LoaderUnavailable);
+    await expect.poll(async () => (await bed.admin.state()).adapters[0]).toMatchObject({ state: "Loaded", canary: "Matched" });
+    expect(bed.engine.loads).toEqual([artifact.name, artifact.name]);
+    expect(bed.registry.pulls).toHaveLength(4);
+  });
+
   it("notices a restart also where the engine doesn't say when it started", async () => {
     bed.engine.startTimeInMetrics = false;
     await bed.engine.restart();

@@ -76,6 +76,11 @@ export class FakeEngine {
     this.#adapters.set(name, { root, poison: false });
   }
 
+  /** Simulates a restart that happened between two requests. */
+  forget(name: string): void {
+    this.#adapters.delete(name);
+  }
+
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk);
