@@ -112,17 +112,16 @@ describe("the commands of backup.md", () => {
     expect(await reader.resolveTag(repository, "run-3")).toBe(before[3]?.digest);
   });
 
-  test("copy MLflow's database while it is open", async () => {
-    const script = /python3 -c '(.*?)'/.exec(page)?.[1] ?? "";
-    const database = join(directory, "mlflow.db");
-    const inPlace = script.replace("/data/mlflow.db", database).replace("/data/backup.db", join(directory, "copy.db"));
-    const python = (code: string) => promisify(execFile)("python3", ["-c", code]);
-    await python(
-      `import sqlite3; open_one = sqlite3.connect("${database}"); open_one.execute("create table runs (id)"); open_one.execute("insert into runs values (7)"); open_one.commit(); ${inPlace}`,
-    );
-    const { stdout } = await python(
-      `import sqlite3; print(sqlite3.connect("${join(directory, "copy.db")}").execute("select id from runs").fetchall())`,
-    );
-    expect(stdout.trim()).toBe("[(7,)]");
+  test("copy MLflow's database while it is open, and restore it into one that is", async () => {
+    const [save = "", restore = ""] = [...page.matchAll(/python3 -c '(.*?)'/g)].map(([, code = ""]) => code);
+    const python = async (...lines: string[]) =>
+      (await promisify(execFile)("python3", ["-c", ["import sqlite3", ...lines].join("\n")])).stdout.trim();
+    const inPlace = (code: string, database: string) =>
+      code.replace("/data/mlflow.db", join(directory, database)).replace("/data/backup.db", join(directory, "copy.db"));
+    const opened = (name: string, database: string) => `${name} = sqlite3.connect("${join(directory, database)}")`;
+    const withRun = (id: number) => ["server.execute('create table runs (id)')", `server.execute('insert into runs values (${id})')`];
+    await python(opened("server", "before.db"), ...withRun(7), "server.commit()", inPlace(save, "before.db"));
+    const after = [opened("server", "after.db"), ...withRun(8), "server.commit()", inPlace(restore, "after.db")];
+    expect(await python(...after, "print(server.execute('select id from runs').fetchall())")).toBe("[(7,)]");
   });
 });

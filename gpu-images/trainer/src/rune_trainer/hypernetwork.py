@@ -10,13 +10,13 @@ inputs and small outputs would change beyond recognition in the first steps.
 """
 
 import math
-import re
 from typing import Any
 
 import torch
 from torch import nn
 
 from rune_trainer.functional import Pair, Pairs
+from rune_trainer.model import layer_number
 from rune_trainer.perceiver import WIDENING, Perceiver
 
 HEAD_SPREAD = 0.4
@@ -117,8 +117,8 @@ def by_layer(shapes: dict[str, tuple[int, int]]) -> list[dict[str, tuple[int, in
     """Target modules of each layer; a module outside the numbered layers counts as a separate layer."""
     layers: dict[int, dict[str, tuple[int, int]]] = {}
     for path, shape in shapes.items():
-        number = re.search(r"\.(\d+)\.", path)
-        layers.setdefault(int(number[1]) if number else -1, {})[path] = shape
+        number = layer_number(path)
+        layers.setdefault(-1 if number is None else number, {})[path] = shape
     return [layers[number] for number in sorted(layers)]
 
 

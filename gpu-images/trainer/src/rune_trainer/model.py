@@ -71,12 +71,17 @@ def target_shapes(model: Any, modules: tuple[str, ...], section: str) -> dict[st
         raise bad_input(
             f"{section}.targetModules names {', '.join(absent)}, which the base does not have; leave them out"
         )
-    numbered = {path.rsplit(".", 1)[-1] for path in shapes if any(step.isdigit() for step in path.split("."))}
+    numbered = {path.rsplit(".", 1)[-1] for path in shapes if layer_number(path) is not None}
     if outside := sorted(set(modules) - numbered):
         raise bad_input(
             f"{section}.targetModules names {', '.join(outside)}, outside the base's numbered layers, which no server loads; leave it out"
         )
     return shapes
+
+
+def layer_number(path: str) -> int | None:
+    """The number of the layer that a module belongs to: 3 for `model.layers.3.mlp.down_proj`; None outside the numbered layers."""
+    return next((int(step) for step in path.split(".") if step.isdigit()), None)
 
 
 def add_lora(model: Any, settings: Sft) -> Any:
