@@ -18,10 +18,10 @@ const helped = line({
 const taskOf = (jsonl: string) => humanEval(jsonl).tasks[0];
 
 describe("a HumanEval task", () => {
-  it("is asked for with its whole prompt, and given the signature to go on from", () => {
+  it("is asked for with its whole prompt, and given the same to continue", () => {
     expect(taskOf(`${plain}\n`)).toMatchObject({
       description: expect.stringContaining(">>> halved(2)"),
-      stub: "import math\n\n\ndef halved(x: float) -> float:\n",
+      stub: 'import math\n\n\ndef halved(x: float) -> float:\n    """ Half of x.\n    >>> halved(2)\n    1\n    """\n',
       tests: "def check(candidate):\n    assert candidate(2) == 1\n\ncheck(halved)\n",
       entryPoint: "halved",
       scope: { project: "humaneval", task: "HumanEval/x" },
@@ -30,10 +30,10 @@ describe("a HumanEval task", () => {
 
   it("has the helpers of its prompt before its tests, so that no program has to repeat them", () => {
     expect(taskOf(helped)?.tests).toMatch(/^def doubled\(x\):[\s\S]*return 2 \* x\n\ndef check/);
-    expect(taskOf(helped)?.stub).toMatch(/^def doubled[\s\S]*def halved\(x\):\n$/);
+    expect(taskOf(helped)?.stub).toMatch(/^def doubled[\s\S]*def halved\(x\):\n {4}'''Undoes doubled.'''\n$/);
   });
 
   it("has a reference program, which is its stub with the authors' body", () => {
-    expect(referencePrograms(plain)["HumanEval/x"]).toBe("import math\n\n\ndef halved(x: float) -> float:\n    return x / 2\n");
+    expect(referencePrograms(plain)["HumanEval/x"]).toBe(`${taskOf(plain)?.stub}    return x / 2\n`);
   });
 });

@@ -42,12 +42,11 @@ function beforeFunction({ prompt, entry_point: name }: Problem): string {
   return prompt.slice(0, prompt.search(new RegExp(`^def ${name}\\(`, "m")));
 }
 
-/** The prompt without the function's docstring, which is in the description already. */
-function stubOf(each: Problem): string {
-  const before = beforeFunction(each);
-  const [head = ""] = each.prompt.slice(before.length).split(/"""|'''/, 1);
-  return `${(before + head).trim()}\n`;
-}
+/**
+ * The whole prompt, as the paper's models continued it: given the signature alone, models write the docstring again
+ * first, often until their tokens are over.
+ */
+const stubOf = ({ prompt }: Problem) => `${prompt.trim()}\n`;
 
 /** Tests call helpers of the prompt (HumanEval/32, 38, 50) that a program may omit, so the tests include them. */
 function testsOf(each: Problem): string {
