@@ -3,7 +3,7 @@ import type { Adapter } from "@rune/crds/kinds/adapter";
 import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
 import type { ModelServer } from "@rune/crds/kinds/model-server";
 import { rateOf } from "../evidence/interval.ts";
-import { isEligible } from "../shared/retrieval.ts";
+import { isEligible, newestFirst } from "../shared/retrieval.ts";
 import { sameTasks } from "../shared/scope.ts";
 import type { Member, Status } from "./world.ts";
 
@@ -28,7 +28,7 @@ function evidenceOn({ status }: Adapter, taskSet: MeasuredTasks) {
   return known.find((each) => each.taskSet && sameTasks(each.taskSet, taskSet));
 }
 
-/** The frozen members, at most `maximum`: champions, then adapters not measured on these tasks, then by lower bound. */
+/** The frozen members, at most `maximum`: champions, then adapters not measured on these tasks, the newest first, then by lower bound. */
 export function freezePopulation(
   { spec }: EvolutionGeneration,
   adapters: readonly Adapter[],
@@ -50,7 +50,7 @@ type Ranked = { adapter: Adapter; evidence: ReturnType<typeof evidenceOn> };
 
 function byWorth(a: Ranked, b: Ranked): number {
   const rank = ({ adapter, evidence }: Ranked) => (adapter.status?.champion ? 3 : evidence ? rateOf(evidence.passAt1).lower : 2);
-  return rank(b) - rank(a) || (a.adapter.metadata.name < b.adapter.metadata.name ? -1 : 1);
+  return rank(b) - rank(a) || newestFirst(a.adapter, b.adapter);
 }
 
 function memberOf({ metadata, spec, status }: Adapter, evidence: Ranked["evidence"]): Member {

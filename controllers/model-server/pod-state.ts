@@ -59,7 +59,7 @@ function crashTrouble(pod: DynamicObject, containers: readonly ContainerStatus[]
   if (!container || !ended) return null;
   const hint =
     ended.reason === "OOMKilled"
-      ? "it needed more memory than its limit; raise spec.resources.memory, or lower spec.maxModelLength or spec.maxSequences"
+      ? "it needed more memory than its limit; raise spec.resources.memory, lower spec.maxSequences, or create a server with a smaller spec.maxModelLength"
       : excerpt(ended.message ?? `exit code ${ended.exitCode}`);
   return {
     reason: Reason.EngineCrashing,

@@ -69,7 +69,8 @@ function rankedAt(level: number, members: readonly { adapter: Adapter }[], scope
     .sort((a, b) => b.score - a.score || newestFirst(a.adapter, b.adapter));
 }
 
-const newestFirst = ({ metadata: a }: Adapter, { metadata: b }: Adapter) =>
+/** The newest Adapter first; of the same second, by name. */
+export const newestFirst = ({ metadata: a }: Adapter, { metadata: b }: Adapter) =>
   b.creationTimestamp.localeCompare(a.creationTimestamp) || a.name.localeCompare(b.name);
 
 /**

@@ -48,7 +48,7 @@ async function main(options: Options): Promise<Result> {
   );
   const base: BaseModel = { oci: { repository, digest } };
   const humanEval = await humanEvalTasks();
-  await emptyNamespace(namespace, ownNamespace);
+  if (!options.resume) await emptyNamespace(namespace, ownNamespace);
   await apply("00-namespace.yaml", namespaceManifest(namespace, ownNamespace));
   await apply("01-model-server.yaml", serverManifest(namespace, base));
   await timings.run("model server", `ModelServer ${server}`, (detail) => serverReady(namespace, server, detail));
@@ -104,7 +104,7 @@ async function learn(options: Options, training: readonly TrainingTask[], detail
   const solvedInAll = solvedOf([...training, ...second], all);
   if (solvedInAll.length < options.minimumPairs)
     throw new Error(
-      `${solvedInAll.length} tasks were solved in ${all.length} sessions, and the hypernetwork needs ${options.minimumPairs}; start it again with more --sessions`,
+      `${solvedInAll.length} tasks were solved in ${all.length} sessions, and the hypernetwork needs ${options.minimumPairs}; start it again, with fewer --sessions it needs fewer`,
     );
   return { sessions: all.length, solved: solvedInAll };
 }

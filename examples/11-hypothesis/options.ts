@@ -18,6 +18,8 @@ export interface Options extends Installation {
   readonly gpus: 0 | 1;
   /** Whether the assessment becomes a page of docs/results. */
   readonly keep: boolean;
+  /** Whether an earlier run that was interrupted is continued. */
+  readonly resume: boolean;
 }
 
 export const usage = `npm run example -- hypothesis [options]
@@ -29,10 +31,13 @@ export const usage = `npm run example -- hypothesis [options]
   --steps N           optimizer steps of the hypernetwork (50)
   --namespace NAME    namespace of the objects (hypothesis)
   --keep              writes the assessment into docs/results
+  --continue          continues a run that was interrupted, with the same options; nothing that it made is deleted
 `;
 
-const whole = { sessions: 82, heldOutTasks: 25, samples: 5, steps: 50, minimumPairs: 50 };
-const quick = { sessions: 16, heldOutTasks: 6, samples: 1, steps: 4, minimumPairs: 4 };
+const whole = { sessions: 82, heldOutTasks: 25, samples: 5, steps: 50 };
+const quick = { sessions: 16, heldOutTasks: 6, samples: 1, steps: 4 };
+/** Of the sessions that may be solved, how many must be: 50 of 82. */
+const solvedShare = { whole: 0.6, quick: 0.25 };
 const numbers = { sessions: "sessions", "held-out-tasks": "heldOutTasks", samples: "samples", steps: "steps" } as const;
 
 export function optionsFrom(argv: readonly string[], imageVariant: "cpu" | "cuda"): Options {
@@ -42,6 +47,7 @@ export function optionsFrom(argv: readonly string[], imageVariant: "cpu" | "cuda
     options: {
       quick: { type: "boolean", default: false },
       keep: { type: "boolean", default: false },
+      continue: { type: "boolean", default: false },
       namespace: { type: "string", default: "hypothesis" },
       sessions: number,
       "held-out-tasks": number,
@@ -52,5 +58,7 @@ export function optionsFrom(argv: readonly string[], imageVariant: "cpu" | "cuda
   const size = { ...(values.quick ? quick : whole) };
   for (const [flag, field] of Object.entries(numbers)) size[field] = count(values[flag as keyof typeof numbers], size[field], `--${flag}`);
   const gpus = imageVariant === "cuda" ? 1 : 0;
-  return { ...size, gpus, keep: values.keep, namespace: values.namespace, release: "rune", systemNamespace: "rune-system" };
+  const minimumPairs = Math.max(4, Math.ceil(size.sessions * solvedShare[values.quick ? "quick" : "whole"]));
+  const { keep, continue: resume } = values;
+  return { ...size, minimumPairs, gpus, keep, resume, namespace: values.namespace, release: "rune", systemNamespace: "rune-system" };
 }

@@ -54,10 +54,11 @@ async function main(options: Options): Promise<string> {
   await emptyNamespace(namespace, ownNamespace);
   await apply("00-namespace.yaml", namespaceManifest(namespace, ownNamespace));
   await apply("01-libraries.yaml", libraryManifest(namespace, await sources()));
-  await apply("02-model-server.yaml", serverManifest(options, world));
-  await apply("03-training.yaml", hypernetworkManifest(options, world), generateManifest(options, world));
+  await apply("02-training.yaml", hypernetworkManifest(options, world), generateManifest(options, world));
   await over("TrainingRun", namespace, runs.hypernetwork);
   await over("TrainingRun", namespace, runs.generated);
+  // Only now: on one GPU the server would keep it from the trainings.
+  await apply("03-model-server.yaml", serverManifest(options, world));
   const generated = await adaptersOf(namespace, runs.generated);
   await apply("04-controls.yaml", ...controlManifests(options, world, generated));
   for (const name of [runs.mean, runs.noise]) await over("TrainingRun", namespace, name);

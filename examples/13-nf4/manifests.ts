@@ -1,6 +1,8 @@
 import type { ArtifactReference } from "@rune/crds/fields/artifact-reference";
 import type { BaseModel } from "@rune/crds/fields/base-model";
-import { evaluationManifest, serverManifest, trainingRunManifest } from "../00-quickstart/manifests.ts";
+import type { TrainingRun } from "@rune/crds/kinds/training-run";
+import { apiVersion } from "@rune/crds/words/group";
+import { evaluationManifest, serverManifest } from "../00-quickstart/manifests.ts";
 import type { Options } from "../00-quickstart/options.ts";
 import type { Manifest } from "../shared/manifests.ts";
 
@@ -22,10 +24,10 @@ export function quantizedServerManifest(namespace: string, base: BaseModel): Man
   };
 }
 
-/** The quickstart's training again, with the frozen base in four bits: QLoRA. */
-export function quantizedTrainingManifest(namespace: string, base: BaseModel, options: Options): Manifest {
-  const { spec, ...manifest } = trainingRunManifest(namespace, base, options) as Manifest & { spec: { sft: object } };
-  return { ...manifest, metadata: { name: quantized.run, namespace }, spec: { ...spec, sft: { ...spec.sft, quantization: "NF4" } } };
+/** A training again exactly as it was, except that the frozen base is in four bits: QLoRA. */
+export function quantizedTrainingManifest(namespace: string, spec: TrainingRun["spec"]): Manifest {
+  const metadata = { name: quantized.run, namespace };
+  return { apiVersion, kind: "TrainingRun", metadata, spec: { ...spec, sft: { ...spec.sft, quantization: "NF4" } } };
 }
 
 /** The quickstart's held-out tasks, answered in both ways. */

@@ -1,5 +1,4 @@
 import { settings } from "@rune/cluster/settings";
-import type { BaseModel } from "@rune/crds/fields/base-model";
 import type { Evaluation } from "@rune/crds/kinds/evaluation";
 import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import { type Options, optionsFrom } from "../00-quickstart/options.ts";
@@ -25,7 +24,7 @@ trained again on a base in NF4, and both are served in bf16.
 
 type EvaluationStatus = NonNullable<Evaluation["status"]>;
 type TrainingStatus = NonNullable<TrainingRun["status"]>;
-type Learnt = Seen<TrainingStatus> & { spec: { base: BaseModel } };
+type Learnt = Seen<TrainingStatus> & { spec: TrainingRun["spec"] };
 
 const timings = new Timings();
 
@@ -58,7 +57,7 @@ async function served({ namespace }: Options, { spec }: Learnt, adapter: string)
 
 /** Two trainings on one server. */
 async function trained(options: Options, { spec }: Learnt, adapter: string): Promise<Arms> {
-  await applyKept("nf4/01-training-run.yaml", quantizedTrainingManifest(options.namespace, spec.base, options));
+  await applyKept("nf4/01-training-run.yaml", quantizedTrainingManifest(options.namespace, spec));
   const { status } = await timings.run("training", `TrainingRun ${quantized.run}`, (detail) =>
     untilOver<TrainingStatus>("TrainingRun", options.namespace, quantized.run, detail),
   );

@@ -17,7 +17,8 @@ interface Pod {
 export async function disrupted<T>(options: Options, work: () => Promise<T>): Promise<{ result: T; kills: Kill[] }> {
   const kills: Kill[] = [];
   const over = new AbortController();
-  const killing = kill(options, kills, over.signal);
+  // Its failure must not end the evolution, whose results are worth more than the next kill.
+  const killing = kill(options, kills, over.signal).catch((error: Error) => console.error(`no more pods are killed: ${error.message}`));
   try {
     const result = await work();
     return { result, kills };
@@ -80,7 +81,7 @@ async function killAtEffects({ namespace, systemNamespace }: Options, kills: Kil
 const componentOf = ({ metadata }: Pod) => metadata.labels[componentLabel] ?? metadata.name;
 
 async function killPod(namespace: string, { metadata }: Pod): Promise<void> {
-  await kubectl(["delete", "pod", metadata.name, "-n", namespace, "--grace-period=0", "--force", "--wait=false"]);
+  await kubectl(["delete", "pod", metadata.name, "-n", namespace, "--grace-period=0", "--force", "--wait=false", "--ignore-not-found"]);
 }
 
 async function running(namespace: string, components: readonly string[]): Promise<Pod[]> {

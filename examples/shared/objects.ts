@@ -67,13 +67,24 @@ export function words(object: Seen<unknown>): string {
 }
 
 const pollMilliseconds = 3000;
+/** An API server that restarts, or a network that is interrupted, must not end a run of hours. */
+const patienceMilliseconds = 5 * 60_000;
 
-/** Repeats `look` until `done` holds; `detail` receives what to show meanwhile. */
+/**
+ * Repeats `look` until `done` holds; `detail` receives what to show meanwhile. Throws what `look` throws once it has failed
+ * for five minutes, and at once if an object doesn't exist.
+ */
 export async function until<T>(look: () => Promise<T>, done: (seen: T) => boolean, detail: (seen: T) => void): Promise<T> {
+  let answered = Date.now();
   for (;;) {
-    const seen = await look();
-    detail(seen);
-    if (done(seen)) return seen;
+    try {
+      const seen = await look();
+      answered = Date.now();
+      detail(seen);
+      if (done(seen)) return seen;
+    } catch (error) {
+      if (Date.now() - answered >= patienceMilliseconds || /\(NotFound\)/.test((error as Error).message)) throw error;
+    }
     await new Promise((resolve) => setTimeout(resolve, pollMilliseconds));
   }
 }
