@@ -244,6 +244,21 @@ it("a loader whose registry is unavailable is asked again every few seconds, and
   expect(clock.now().getTime() - back).toBeLessThanOrEqual(10_000);
 });
 
+it("an adapter whose bytes can't be pulled doesn't keep those that are wanted after it from loading", async () => {
+  const [first, second] = [publishAdapter(), publishAdapter({ mediaType: mediaType.adapterFile, ...registry.put("other weights") })];
+  const [away, good] = [first.metadata.name, second.metadata.name];
+  loaders.unpullable.add(away);
+  api.put(modelServers, publishBase());
+  await until("the StatefulSet exists", () => api.find(statefulSets, key("coder")) !== undefined);
+  startPod();
+  for (const each of [first, second]) api.put(adapters, each);
+  api.put(agentSessions, claiming(away, "earlier"));
+  api.put(agentSessions, claiming(good, "later"));
+  await until("the good one is held", () => loaders.held(podUID).includes(good));
+  expect(loaders.held(podUID)).toEqual([good]);
+  expect(find().server?.status?.adapters).toContainEqual(expect.objectContaining({ name: away, reason: "RegistryUnavailable" }));
+});
+
 it("a loader that refuses the operator's token is told on its server until it accepts it", async () => {
   loaders.denies = true;
   api.put(modelServers, publishBase());

@@ -1,4 +1,4 @@
-import { LoaderUnavailable } from "@rune/clients/loader/loader";
+import { type LoaderClient, LoaderUnavailable } from "@rune/clients/loader/loader";
 import type { LoadRequest } from "@rune/crds/contracts/loader";
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import type { ModelServer } from "@rune/crds/kinds/model-server";
@@ -41,7 +41,7 @@ async function move(server: ModelServer, moves: Decision["moves"], services: Ser
       try {
         for (const { name, ...verdict } of move.answer) await loader.answer(name, verdict);
         for (const name of move.unload) await loader.unload(name);
-        for (const adapter of move.load) await loader.load(adapter.metadata.name, await loadRequest(server, adapter, services));
+        for (const adapter of move.load) await loadOne(loader, server, adapter, services, logger);
       } catch (error) {
         if (!(error instanceof LoaderUnavailable)) throw error;
         logger.warn("a loader can't move adapters now; it is asked again soon", { pod: pod.metadata.name, error: error.message });
@@ -50,6 +50,24 @@ async function move(server: ModelServer, moves: Decision["moves"], services: Ser
   );
   const failure = results.find((result) => result.status === "rejected");
   if (failure) throw failure.reason;
+}
+
+/** An adapter whose turn must come again, because its bytes can't be pulled now, doesn't keep others from loading. */
+async function loadOne(
+  loader: Pick<LoaderClient, "load">,
+  server: ModelServer,
+  adapter: Adapter,
+  services: Services,
+  logger: Logger,
+): Promise<void> {
+  const { name } = adapter.metadata;
+  try {
+    await loader.load(name, await loadRequest(server, adapter, services));
+  } catch (error) {
+    // With a time to come back it is the loader's own answer; without, the loader is out of reach.
+    if (!(error instanceof LoaderUnavailable) || error.retryAfterSeconds === undefined) throw error;
+    logger.warn("a loader can't load an adapter now; it is asked again soon", { adapter: name, error: error.message });
+  }
 }
 
 async function loadRequest(server: ModelServer, { spec }: Adapter, services: Services): Promise<LoadRequest> {

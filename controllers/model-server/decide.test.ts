@@ -235,14 +235,28 @@ describe("a ModelServer with pods", () => {
     expect(applied(decide(world, now).outcome)).toEqual([]);
   });
 
-  it("replaces pods of an old revision that never became ready, and only those", () => {
+  it("replaces pods of an old revision that never became ready, and those that served and have been unready for long", () => {
     const labelled = (name: string, revision: string, status?: object) => {
       const pod = enginePod(name, status);
       return { pod: { ...pod, metadata: { ...pod.metadata, labels: { "controller-revision-hash": revision } } }, state: undefined };
     };
     const statefulSet = { ...rolledOut, status: { ...rolledOut.status, updateRevision: "r2" } };
     const engines = [labelled("old-stuck", "r1", {}), labelled("old-ready", "r1"), labelled("new", "r2", {})];
-    expect(stuckPods(worldOf({ statefulSet, engines })).map(({ metadata }) => metadata.name)).toEqual(["old-stuck"]);
+    const stuckIn = (world: World) => stuckPods(world, now).map(({ metadata }) => metadata.name);
+    expect(stuckIn(worldOf({ statefulSet, engines }))).toEqual(["old-stuck"]);
+
+    const unreadySince = (seconds: number) => ({
+      conditions: [{ type: "Ready", status: "False", lastTransitionTime: new Date(now.getTime() - seconds * 1000).toISOString() }],
+    });
+    const once = [labelled("restarting", "r1", unreadySince(20)), labelled("broken", "r1", unreadySince(301))];
+    const served = once.map(({ pod: { metadata } }) => ({
+      pod: metadata.name,
+      podUID: metadata.uid ?? "",
+      bootID: "boot-1",
+      ready: false,
+    }));
+    const server = { ...modelServer(), status: { ...modelServer().status, engines: served } };
+    expect(stuckIn(worldOf({ server, statefulSet, engines: once }))).toEqual(["broken"]);
   });
 });
 

@@ -10,7 +10,7 @@ import { checks } from "./checks.ts";
 import { baseModelToken, inputs, loaderDocument, statefulSet } from "./manifests.ts";
 import { headlessService, networkPolicy, service } from "./network.ts";
 import { type LoadPlan, loadPlanFor, type Placement, placements } from "./placement.ts";
-import { engineBlocker, isPodReady } from "./pod-state.ts";
+import { engineBlocker, isPodReady, unreadySeconds } from "./pod-state.ts";
 import { type AdapterState, baseDigestOf, statusOf } from "./status.ts";
 import type { Engine, World } from "./world.ts";
 
@@ -32,7 +32,7 @@ export function decide(world: World, now: Date): Decision {
   const moves = movesOf(world, wished);
   const outcome = withAdapterNews(verdict(world, status), world, status.adapters ?? [], wished)
     .applying(...renewedToken(world), ...drifted(manifests(world, status.baseDigest), world.existing))
-    .deleting(...stuckPods(world));
+    .deleting(...stuckPods(world, now));
   if (moves.every(({ move }) => move.load.length + move.unload.length === 0)) return { outcome, moves };
   return { outcome: outcome.again(moves.every(isRepeated) ? startingSeconds : 1), moves };
 }
@@ -117,14 +117,26 @@ function stageOf(engines: readonly Engine[]): string {
   return "vLLM is loading the base model";
 }
 
-/** A StatefulSet doesn't replace pods of an old revision that never became ready; a corrected spec must not wait for them. */
-export function stuckPods({ statefulSet: set, engines }: World): KubeObject[] {
+/** A restart of the engine, with its adapters, takes less. */
+const longestRestartSeconds = 300;
+
+/**
+ * A StatefulSet doesn't replace pods of an old revision that aren't ready; a corrected spec must not wait for them. One that
+ * has served gets time to serve again: it is replaced by the new revision, which may be the broken one.
+ */
+export function stuckPods({ server, statefulSet: set, engines }: World, now: Date): KubeObject[] {
   const { updateRevision, currentRevision } = set?.status ?? {};
   if (!updateRevision || updateRevision === currentRevision) return [];
+  const served = new Set(server.status?.engines?.flatMap(({ podUID, bootID }) => (bootID ? [podUID] : [])));
+  const isGivenUp = (pod: Engine["pod"]) => !served.has(pod.metadata.uid ?? "") || unreadySeconds(pod, now) >= longestRestartSeconds;
   return engines
     .map(({ pod }) => pod)
     .filter(
-      (pod) => pod.metadata.labels?.["controller-revision-hash"] !== updateRevision && !pod.metadata.deletionTimestamp && !isPodReady(pod),
+      (pod) =>
+        pod.metadata.labels?.["controller-revision-hash"] !== updateRevision &&
+        !pod.metadata.deletionTimestamp &&
+        !isPodReady(pod) &&
+        isGivenUp(pod),
     );
 }
 

@@ -23,6 +23,13 @@ export function stagedDigest(pod: DynamicObject): string | undefined {
 export const isPodReady = (pod: DynamicObject) =>
   podStatusOf(pod).conditions.some(({ type, status }) => type === PodCondition.Ready && status === "True");
 
+/** Seconds since the pod stopped being ready; 0 while it is. */
+export function unreadySeconds(pod: DynamicObject, now: Date): number {
+  const ready = podStatusOf(pod).conditions.find(({ type }) => type === PodCondition.Ready);
+  if (!ready || ready.status === "True" || !ready.lastTransitionTime) return 0;
+  return (now.getTime() - Date.parse(ready.lastTransitionTime)) / 1000;
+}
+
 /** Why a pod doesn't start, according to Kubernetes or its containers. */
 export function engineBlocker(pod: DynamicObject): Blocker | null {
   const { conditions, initContainerStatuses, containerStatuses } = podStatusOf(pod);

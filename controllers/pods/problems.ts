@@ -17,7 +17,15 @@ const containerStatus = z.object({
 });
 const podStatus = z.object({
   conditions: z
-    .array(z.object({ type: z.string(), status: z.string(), reason: z.string().optional(), message: z.string().optional() }))
+    .array(
+      z.object({
+        type: z.string(),
+        status: z.string(),
+        reason: z.string().optional(),
+        message: z.string().optional(),
+        lastTransitionTime: z.string().nullish(),
+      }),
+    )
     .default([]),
   initContainerStatuses: z.array(containerStatus).default([]),
   containerStatuses: z.array(containerStatus).default([]),

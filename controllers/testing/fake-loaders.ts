@@ -7,6 +7,8 @@ import type { LoaderAddress, Services } from "../shared/services.ts";
 export class FakeLoaders {
   /** Whether the registry that loaders pull from is unavailable. */
   registryAway = false;
+  /** Adapters whose bytes can't be pulled, while others' can. */
+  readonly unpullable = new Set<string>();
   /** Whether loaders refuse the operator's token. */
   denies = false;
   /** Responses to clients that waited for an adapter. */
@@ -44,9 +46,9 @@ export class FakeLoaders {
     state: async () => structuredClone(this.#of(podUID)),
     load: async (name, request) => {
       this.requests.push(request);
-      if (this.registryAway) {
+      if (this.registryAway || this.unpullable.has(name)) {
         this.#set(podUID, name, { name, digest: request.digest, state: "Refused", reason: "RegistryUnavailable" });
-        throw new LoaderUnavailable("the registry is unavailable");
+        throw new LoaderUnavailable("the registry is unavailable", { retryAfterSeconds: 2 });
       }
       const reason = this.refusals.get(name);
       return this.#set(podUID, name, {

@@ -29,6 +29,7 @@ export const refusal = z.enum([
   "NoAdapterSlot",
   "EngineUnavailable",
   "EngineRefused",
+  "RefusedByEngines",
   "CanaryMismatch",
 ]);
 export type Refusal = z.infer<typeof refusal>;
@@ -43,6 +44,7 @@ export const permanentRefusals: readonly Refusal[] = [
   "ShapeMismatch",
   "NotFinite",
   "AllZero",
+  "RefusedByEngines",
   "CanaryMismatch",
 ];
 

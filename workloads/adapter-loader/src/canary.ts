@@ -3,7 +3,13 @@ import type { HeldAdapter } from "@rune/crds/contracts/loader";
 import { type Engine, EngineRefused, EngineUnavailable, type Text } from "./engine.ts";
 
 export type Canary = NonNullable<AdapterConfig["canary"]>;
-export type CanaryResult = { canary: NonNullable<HeldAdapter["canary"]>; message: string; answers?: { adapter: string; base: string } };
+/** `silenced`: the base answered before the adapter did, and nothing afterwards. */
+export type CanaryResult = {
+  canary: NonNullable<HeldAdapter["canary"]>;
+  message: string;
+  answers?: { adapter: string; base: string };
+  silenced?: true;
+};
 
 const patience = 120_000;
 
@@ -22,6 +28,7 @@ export async function askCanary(engine: Engine, base: string, adapter: string, c
   if (after.text === "" && before.text !== "")
     return {
       canary: "Mismatched",
+      silenced: true,
       message: "after one answer of the adapter the base answers nothing: it spoils the engine, which must be restarted",
     };
   const answers = { adapter: answer.text, base: before.text };

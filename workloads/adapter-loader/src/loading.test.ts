@@ -122,7 +122,7 @@ describe("loading", () => {
     expect((await ask(artifact.name)).status).toBe(404);
   });
 
-  it("doesn't offer an adapter again to an engine that refused it, because with two ranks that ends it; only a new engine is asked", async () => {
+  it("doesn't offer an adapter again to an engine that refused it, because with two ranks that ends it; one new engine is asked, and no third", async () => {
     const artifact = adapterArtifact();
     bed.engine.ranks = 2;
     bed.engine.refusing = true;
@@ -138,9 +138,56 @@ describe("loading", () => {
     await wait(100);
     expect(bed.engine.loads).toHaveLength(1);
     bed.engine.ranks = 1;
-    expect(await load(artifact)).toMatchObject({ state: "Refused", reason: "EngineRefused" });
-    expect(await load(artifact)).toMatchObject({ state: "Refused", reason: "EngineRefused" });
+    expect(await load(artifact)).toMatchObject({ state: "Refused", reason: "RefusedByEngines" });
+    const second = (await bed.admin.state()).engine.bootID;
+    await bed.engine.restart();
+    await expect.poll(async () => (await bed.admin.state()).engine.bootID).not.toBe(second);
+    await ready();
+    expect(await load(artifact)).toMatchObject({ state: "Refused", reason: "RefusedByEngines" });
     expect(bed.engine.loads).toHaveLength(2);
+  });
+
+  it("blames only the first that an engine refuses: the others may be refused because of that one", async () => {
+    const [one, two] = [adapterArtifact({ name: "one" }), adapterArtifact({ name: "two" })];
+    bed.engine.refusing = true;
+    for (const artifact of [one, two]) expect(await load(artifact)).toMatchObject({ reason: "EngineRefused" });
+    const before = (await bed.admin.state()).engine.bootID;
+    await bed.engine.restart();
+    await expect.poll(async () => (await bed.admin.state()).engine.bootID).not.toBe(before);
+    await ready();
+    expect(await load(two)).toMatchObject({ reason: "EngineRefused" });
+    bed.engine.refusing = false;
+    await bed.engine.restart();
+    await expect.poll(async () => (await load(two))?.state).toBe("Loaded");
+  });
+
+  it("doesn't blame an adapter for an engine that was spoilt while another one answered too", async () => {
+    const [one, two] = [adapterArtifact({ name: "one" }), adapterArtifact({ name: "two" })];
+    await load(one);
+    const open = bed.engine.hold();
+    const asking = ask(one.name);
+    const loading = load(two).catch((error) => error);
+    await expect.poll(() => bed.engine.held).toContain(two.name);
+    bed.engine.spoilAfter(two.name);
+    open();
+    await asking;
+    expect(await loading).toBeInstanceOf(LoaderUnavailable);
+    await bed.engine.restart();
+    await expect.poll(async () => (await ask(two.name)).status).toBe(200);
+  });
+
+  it("pulls bytes again that weren't the digest's, some minutes later: the registry's copy may have been restored", async () => {
+    const artifact = adapterArtifact();
+    bed.registry.add(artifact);
+    const weights = `sha256:${artifact.config.files["adapter_model.safetensors"]?.sha256}`;
+    const right = bed.registry.blobs.get(weights) as Buffer;
+    bed.registry.blobs.set(weights, Buffer.alloc(right.length));
+    expect((await bed.admin.load(artifact.name, artifact.request)).adapters[0]).toMatchObject({ reason: "DigestMismatch" });
+    bed.registry.blobs.set(weights, right);
+    expect((await bed.admin.load(artifact.name, artifact.request)).adapters[0]).toMatchObject({ reason: "DigestMismatch" });
+    bed.ahead = 5 * 60_000;
+    await expect.poll(async () => (await bed.admin.state()).adapters).toEqual([]);
+    expect((await bed.admin.load(artifact.name, artifact.request)).adapters[0]).toMatchObject({ state: "Loaded" });
   });
 });
 
@@ -160,10 +207,7 @@ describe("the engine's comings and goings", () => {
   it("doesn't blame an adapter that answered before for an engine that ends while it is proven again", async () => {
     const artifact = adapterArtifact();
     await load(artifact);
-    let open = () => {};
-    bed.engine.gate = new Promise((resolve) => {
-      open = resolve;
-    });
+    const open = bed.engine.hold();
     const asked = bed.engine.completions.length;
     await bed.engine.restart();
     await expect.poll(() => bed.engine.completions.length).toBeGreaterThan(asked);
@@ -179,10 +223,7 @@ describe("the engine's comings and goings", () => {
 
   it("loads an adapter again that the engine lost between load and canary, and doesn't blame it", async () => {
     const artifact = adapterArtifact();
-    let open = () => {};
-    bed.engine.gate = new Promise((resolve) => {
-      open = resolve;
-    });
+    const open = bed.engine.hold();
     const loading = load(artifact).catch((error) => error);
     await expect.poll(() => bed.engine.completions).toContain("tiny");
     await expect.poll(() => bed.engine.held).toEqual([artifact.name]);

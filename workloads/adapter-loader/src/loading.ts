@@ -4,6 +4,7 @@ import { askCanary, type CanaryResult } from "./canary.ts";
 import { type Engine, EngineRefused, EngineUnavailable } from "./engine.ts";
 import type { Entries } from "./entries.ts";
 import type { Entry } from "./entry.ts";
+import type { InFlight } from "./in-flight.ts";
 import type { Metrics } from "./metrics.ts";
 import { Mutex } from "./mutex.ts";
 import { Refused } from "./refused.ts";
@@ -15,6 +16,7 @@ export interface LoadingOptions {
   readonly metrics: Metrics;
   readonly base: { readonly name: string };
   readonly bootID: () => string;
+  readonly inFlight: InFlight;
   readonly clock: Clock;
   readonly log: (message: string, fields?: Record<string, unknown>) => void;
 }
@@ -24,6 +26,9 @@ export class Loading {
   readonly #options: LoadingOptions;
   /** Adapters that were loaded again after a start of the engine and whose canary hasn't been asked since. */
   readonly #unproven = new Set<string>();
+  /** Adapters that were the first that a start of the engine refused: after it, a refusal may be only the echo of that one. */
+  readonly #refusedFirst = new Map<string, ReadonlySet<string>>();
+  #lastRefusing = "";
   /** Calls that change the engine run one at a time. */
   readonly changes = new Mutex();
 
@@ -53,12 +58,23 @@ export class Loading {
 
   async #prove(staged: Staged): Promise<CanaryResult> {
     const { engine, base, metrics, log } = this.#options;
+    const asked = this.#options.clock.now();
     const proven = await askCanary(engine, base.name, staged.name, staged.config.canary);
+    if (proven.silenced && this.#othersAnswered(staged.name, asked))
+      throw new EngineUnavailable("the engine was spoilt while several adapters answered; it must be restarted, and nobody is blamed");
     metrics.canary(proven.canary);
     log("canary asked", { adapter: staged.name, canary: proven.canary, message: proven.message });
     if (proven.canary !== "Mismatched") return proven;
     await engine.unload(staged.name);
     throw new Mismatched(proven);
+  }
+
+  /** Whether another adapter had a request since then, which may have spoilt the engine too. */
+  #othersAnswered(name: string, since: number): boolean {
+    const { entries, inFlight } = this.#options;
+    return entries
+      .values()
+      .some((other) => other.name !== name && (inFlight.count(other.name) > 0 || (inFlight.lastUse(other.name) ?? 0) >= since));
   }
 
   /**
@@ -111,21 +127,31 @@ export class Loading {
    * When only the engine is unavailable, files and entry stay, and the next tick retries; everything else is a refusal.
    */
   async failed(name: string, digest: string, error: unknown, staged?: Staged, proven?: CanaryResult): Promise<Entry> {
-    const { metrics, staging, entries, log } = this.#options;
+    const { metrics, staging, entries, clock, log } = this.#options;
     const bootID = this.#options.bootID();
     const refusal = refusalOf(error);
     if (!refusal) {
       entries.delete(name);
       throw error;
     }
-    const { reason, message } = refusal;
+    const { reason, message } = refusal.reason === "EngineRefused" ? this.#refusedBy(bootID, name, refusal.message) : refusal;
     log("adapter not loaded", { adapter: name, reason, message });
     if (reason === "EngineUnavailable" && staged)
       return entries.update({ name, digest, state: "Staging", staged, message, ...(proven ? { proven } : {}) });
     metrics.refused(reason);
     await staging.remove(name);
     const answers = error instanceof Mismatched ? { proven: error.proven } : {};
-    return entries.update({ name, digest, state: "Refused", reason, message, bootID, ...answers });
+    return entries.update({ name, digest, state: "Refused", reason, message, bootID, at: clock.now(), ...answers });
+  }
+
+  /** With several ranks a refusal can end the engine: two starts may be spent on an adapter, not every one. */
+  #refusedBy(bootID: string, name: string, message: string): { reason: Refused["reason"]; message: string } {
+    const before = this.#refusedFirst.get(name) ?? new Set();
+    if (bootID !== this.#lastRefusing) this.#refusedFirst.set(name, new Set([...before, bootID]));
+    this.#lastRefusing = bootID;
+    return (this.#refusedFirst.get(name)?.size ?? 0) < 2
+      ? { reason: "EngineRefused", message }
+      : { reason: "RefusedByEngines", message: `two starts of the engine refused it, so no further one is asked: ${message}` };
   }
 }
 

@@ -197,6 +197,17 @@ describe("an adapter that isn't here", () => {
     expect([(await asking).status, await (await asking).text()]).toEqual([404, expect.stringContaining("NotAnAdapter")]);
   });
 
+  it("and wasn't in the registry is asked for again, because it may have been restored", async () => {
+    const artifact = adapterArtifact();
+    await bed.admin.load(artifact.name, artifact.request);
+    expect((await bed.admin.state()).adapters[0]).toMatchObject({ reason: "ArtifactMissing" });
+    bed.ahead = 6_000;
+    const asking = ask(artifact.name);
+    await wanting(artifact.name);
+    await load(artifact);
+    expect((await asking).status).toBe(200);
+  });
+
   it("isn't wanted any more when its clients have gone", async () => {
     const client = new AbortController();
     const body = JSON.stringify({ model: invented, prompt: "p" });

@@ -29,6 +29,8 @@ export type ResidencyOptions = {
 };
 
 const drainTime = 30_000;
+/** Then bytes that weren't the digest's are pulled again, if they are still wanted. */
+const mismatchMilliseconds = 5 * 60_000;
 
 /**
  * Which adapters this pod holds. Requested adapters are loaded again after every start of the engine; others are
@@ -46,7 +48,7 @@ export class Residency {
   constructor(options: ResidencyOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    const { engine, staging, health, metrics, demand, base, log } = options;
+    const { engine, staging, health, inFlight, metrics, demand, base, log } = options;
     this.#entries = new Entries(demand);
     this.#watch = new EngineWatch({
       ...{ engine, health, metrics, log },
@@ -54,7 +56,7 @@ export class Residency {
       onLost: () => this.#lose(),
     });
     const bootID = () => this.#watch.bootID;
-    this.#loading = new Loading({ engine, staging, entries: this.#entries, metrics, base, bootID, clock: this.#clock, log });
+    this.#loading = new Loading({ engine, staging, entries: this.#entries, metrics, base, bootID, inFlight, clock: this.#clock, log });
   }
 
   /** What an earlier run of this program held is wanted again. */
@@ -100,7 +102,15 @@ export class Residency {
     const known = this.#entries.get(name);
     if (!name.endsWith(`-${request.digest.slice(7, 23)}`) || (known && known.digest !== request.digest)) {
       const message = `${name} must end in the first 16 hex digits of ${request.digest}: a name stands for its bytes`;
-      return { name, digest: request.digest, state: "Refused", reason: "DigestMismatch", message, bootID: this.#watch.bootID };
+      return {
+        name,
+        digest: request.digest,
+        state: "Refused",
+        reason: "DigestMismatch",
+        message,
+        bootID: this.#watch.bootID,
+        at: this.#clock.now(),
+      };
     }
     if (known && this.#isFinal(known)) return known;
     const running = this.#flights.get(name);
@@ -127,6 +137,7 @@ export class Residency {
     const isThere = (entry: Entry) => models.some(({ id, root }) => id === entry.name && root === entry.staged?.directory);
     const lost = unchanged.filter((entry) => entry.state === "Loaded" && !isThere(entry));
     await this.#watch.identify(lost.length > 0);
+    for (const entry of unchanged) if (this.#isPast(entry)) this.#entries.delete(entry.name);
     await this.#unloadStrays(models);
     for (const entry of unchanged) {
       const wanted = lost.includes(entry) || entry.state === "Staging";
@@ -142,6 +153,16 @@ export class Residency {
   #isFinal(entry: Entry): boolean {
     if (entry.state !== "Refused") return entry.state === "Loaded";
     return permanentRefusals.includes(entry.reason) || (entry.reason === "EngineRefused" && entry.bootID === this.#watch.bootID);
+  }
+
+  /**
+   * A refusal that may not hold any more: another engine is there, or the registry's bytes may have been restored. Without an
+   * entry the adapter is asked for again, by the operator or by clients.
+   */
+  #isPast(entry: Entry): boolean {
+    if (entry.state !== "Refused") return false;
+    if (entry.reason === "EngineRefused") return this.#watch.bootID !== "" && entry.bootID !== this.#watch.bootID;
+    return entry.reason === "DigestMismatch" && this.#clock.now() - entry.at >= mismatchMilliseconds;
   }
 
   async #bring(name: string, request: LoadRequest, known: Entry | undefined): Promise<Entry> {

@@ -76,6 +76,18 @@ export class FakeEngine {
     this.#adapters.set(name, { root, poison: false });
   }
 
+  /** Holds all answers back until the returned function is called. */
+  hold(): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.gate = promise;
+    return resolve;
+  }
+
+  /** One answer of this adapter corrupts all later ones. */
+  spoilAfter(name: string): void {
+    this.#adapters.set(name, { root: this.#adapters.get(name)?.root ?? "", poison: true });
+  }
+
   /** Simulates a restart that happened between two requests. */
   forget(name: string): void {
     this.#adapters.delete(name);

@@ -1,6 +1,7 @@
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { systemClock } from "@rune/clients/clock";
 import { LoaderClient } from "@rune/clients/loader/loader";
 import { generateSigningKey } from "@rune/operator/credentials/keys";
 import { loaderToken } from "@rune/operator/credentials/loader-token";
@@ -31,9 +32,12 @@ class SidecarBed {
   /** The operator's, which signs the tokens of the admin port. */
   key!: JWK;
   directory!: string;
+  /** Milliseconds by which the loader's clock is ahead. */
+  ahead = 0;
   #urls!: { engine: string; registry: string };
 
   async start(): Promise<void> {
+    this.ahead = 0;
     this.directory = await mkdtemp(join(tmpdir(), "rune-sidecar-"));
     await writeBase(join(this.directory, "base"));
     this.engine = new FakeEngine({ base: "tiny", maxRank: 8 });
@@ -65,6 +69,7 @@ class SidecarBed {
       log: pino({ level: "silent" }),
       ports: { inference: 0, admin: 0, metrics: 0 },
       tickMilliseconds: 10,
+      clock: { ...systemClock, now: () => Date.now() + this.ahead },
       drainMilliseconds: 3_000,
     });
     const token = () => loaderToken(this.key, "pod", Date.now());
