@@ -54,6 +54,13 @@ it("lets the model go on with a prefilled answer", async () => {
   });
 });
 
+it("asks for one greedy answer, however many are wanted: they would all be equal", async () => {
+  const { completed } = await ask([answer("one")], { n: 3, sampling: { temperature: "0" } });
+  expect(completed.texts).toEqual(["one", "one", "one"]);
+  expect(completed).toMatchObject({ finishReasons: ["stop", "stop", "stop"], usage: { completionTokens: 7 } });
+  expect(JSON.parse(server.requests[0]?.body.toString() ?? "")).toMatchObject({ n: 1, temperature: 0 });
+});
+
 it("sends no seed, stop or limit that wasn't asked for", async () => {
   await ask([answer("x")]);
   expect(Object.keys(JSON.parse(server.requests[0]?.body.toString() ?? "")).sort()).toEqual(["messages", "model", "n"]);

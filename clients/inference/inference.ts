@@ -135,7 +135,15 @@ async function attempt(input: Completion, clock: Clock): Promise<Completed> {
   }
   const parsed = answer.safeParse(document);
   if (!parsed.success) throw new Transient(`${input.url} answered something that is not a chat completion`);
-  return completed(parsed.data, input.n);
+  return isGreedy(input) ? repeated(completed(parsed.data, 1), input.n) : completed(parsed.data, input.n);
+}
+
+/** All greedy answers to a prompt are equal, and vLLM refuses to make more than one. */
+const isGreedy = ({ sampling, n }: Pick<Completion, "sampling" | "n">) => n > 1 && Number(sampling.temperature ?? 1) === 0;
+
+function repeated({ texts, finishReasons, usage }: Completed, n: number): Completed {
+  const times = <T>(list: readonly T[]) => Array.from({ length: n }, () => list).flat();
+  return { texts: times(texts), finishReasons: times(finishReasons), usage };
 }
 
 /** The request body; exported for its test. */
@@ -145,7 +153,7 @@ export function requestBody(input: Completion): Record<string, unknown> {
   return {
     model: input.model,
     messages,
-    n: input.n,
+    n: isGreedy(input) ? 1 : input.n,
     ...(sampling.temperature === undefined ? {} : { temperature: Number(sampling.temperature) }),
     ...(sampling.topP === undefined ? {} : { top_p: Number(sampling.topP) }),
     ...(sampling.maxTokens === undefined ? {} : { max_tokens: sampling.maxTokens }),

@@ -61,6 +61,13 @@ test("a conversation fits what the model takes: at least three bytes a token, wi
   expect(lengths[2]).toBeGreaterThan(2);
 });
 
+test("a conversation counts each digit as two tokens: tokenizers split numbers", () => {
+  const failures = Array.from({ length: 40 }, () => ({ program: "0, ".repeat(200), error: "" }));
+  const shown = (conversation(task, failures, 3584).length - 2) / 2;
+  expect(shown).toBeGreaterThan(2);
+  expect(shown * 600).toBeLessThan(3584 * 1.1);
+});
+
 test("the answer begins with an open code block and the stub", () => {
   expect(prefill(task)).toBe("```python\nimport lib\n\ndef solve(x):\n");
   expect(prefill({ ...task, stub: undefined })).toBe("```python\n");

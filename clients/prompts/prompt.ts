@@ -33,7 +33,7 @@ export function prompt(task: Task, notes: readonly string[] = []): Message[] {
  */
 export function conversation(task: Task, failures: readonly Failure[], longestPrompt: number): Message[] {
   const fresh = prompt(task);
-  const room = longestPrompt * bytesPerToken - bytesOf(fresh) - Buffer.byteLength(prefill(task)) - tokensPerMessage * bytesPerToken;
+  const room = longestPrompt * bytesPerToken - bytesOf(fresh) - sizeOf(prefill(task)) - tokensPerMessage * bytesPerToken;
   return [...fresh, ...newest(failures.map(exchangeOf), Math.min(room, longestHistory)).flat()];
 }
 
@@ -60,7 +60,10 @@ function newest(exchanges: readonly Message[][], room: number): Message[][] {
   return kept;
 }
 
-/** Size of messages in a prompt; the template's tokens are counted as bytes of text. */
+/** Size of messages in a prompt; the template's tokens, and those that digits make, are counted as bytes of text. */
 function bytesOf(messages: readonly Message[]): number {
-  return messages.reduce((sum, { content }) => sum + Buffer.byteLength(content) + tokensPerMessage * bytesPerToken, 0);
+  return messages.reduce((sum, { content }) => sum + sizeOf(content) + tokensPerMessage * bytesPerToken, 0);
 }
+
+/** Many tokenizers make a token of each digit, and another of what is between two numbers. */
+const sizeOf = (text: string) => Buffer.byteLength(text) + (text.match(/\d/g)?.length ?? 0) * (2 * bytesPerToken - 1);

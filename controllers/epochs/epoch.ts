@@ -44,7 +44,7 @@ export type EpochStep =
   | { step: "Lost"; message: string };
 
 /** Step of the current epoch: sandbox first, then the worker, until one of them is lost. */
-export function epochStep({ sandbox, worker }: EpochWorld, pod: string): EpochStep {
+export function epochStep({ sandbox, worker }: Pick<EpochWorld, "sandbox" | "worker">, pod: string): EpochStep {
   if (worker.state === "Ended") return { step: "Lost", message: worker.message };
   switch (sandbox.state) {
     case "Gone":
@@ -85,13 +85,20 @@ export function nextEpoch(owner: EpochOwner, world: EpochWorld, config: Operator
 }
 
 /** Limit of consecutive losses, beyond chance; with their pauses that is about an hour. */
-export const mostLosses = 20;
+const mostLosses = 20;
 const longestPauseSeconds = 300;
 
 /** The count if the current epoch is lost too. A program executed since the last loss restarts the count. */
 export function lossesWith({ status }: EpochOwner, progress: number): Pick<Losses, "count" | "progress"> {
   const before = status?.losses;
   return { count: before && progress <= before.progress ? before.count + 1 : 1, progress };
+}
+
+/** Why no further epoch is begun: this one is lost, as too many were before it. Null while the work continues. */
+export function exhausted(owner: EpochOwner, world: Pick<EpochWorld, "sandbox" | "worker" | "progress">): string | null {
+  const step = epochStep(world, owner.status?.sandbox?.pod ?? "");
+  if (step.step !== "Lost" || lossesWith(owner, world.progress).count < mostLosses) return null;
+  return `${mostLosses} epochs in a row were lost; the last one: ${step.message}`;
 }
 
 /** The first loss has no pause; each further one without progress doubles it, so that an outage can pass. */

@@ -13,15 +13,17 @@ const adapters = new Map(
     adapterOf("right", { project: "tessera" }),
     adapterOf("sibling", { project: "tessera" }),
     adapterOf("foreign", { project: "other" }),
+    adapterOf("union", {}),
   ].map((adapter) => [adapter.metadata.name, adapter]),
 );
-const arms: Arm[] = ["right", "sibling", "foreign"].map((adapter) => ({ name: adapter, serverRef, adapter }));
+const arms: Arm[] = ["right", "sibling", "foreign", "union"].map((adapter) => ({ name: adapter, serverRef, adapter }));
 const evaluationOf = (baseline: string) => anEvaluation({ spec: { arms, gate: { candidate: "right", baseline } } });
 
 it.each<[string, string, string | undefined]>([
   ["foreign", "sibling", "WrongTrajectory"],
   ["sibling", "foreign", undefined],
   ["foreign", "foreign", undefined],
+  ["union", "sibling", undefined],
   ["right", "sibling", undefined],
 ])("an arm of the %s adapter, against a baseline of the %s one, is this control: %s", (name, baseline, control) => {
   const arm = arms.find((each) => each.name === name)!;

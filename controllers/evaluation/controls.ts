@@ -28,7 +28,9 @@ export function controlOfArm(arm: Arm, { spec }: Evaluation, adapters: ReadonlyM
   const candidate = spec.arms.find(({ name }) => name === spec.gate?.candidate);
   const right = candidate?.adapter && candidate.adapter !== arm.adapter ? adapters.get(candidate.adapter) : undefined;
   if (!right || arm.name === spec.gate?.baseline) return undefined;
-  const isElsewhere = adapter.spec.scope.project !== right.spec.scope.project;
+  // One without a project has learnt from several, which may include the other's.
+  const [one, other] = [adapter.spec.scope.project, right.spec.scope.project];
+  const isElsewhere = one !== undefined && other !== undefined && one !== other;
   return isElsewhere || isOfOtherSessions(adapter, right, runs) ? "WrongTrajectory" : undefined;
 }
 

@@ -1,17 +1,6 @@
 import { ConditionType } from "@rune/crds/words/conditions";
 import { failed, isTerminal, isTrue, type KubeObject, type Outcome, progressing, timestamp, unchanged, waiting } from "kopf-ts";
-import {
-  beginEpoch,
-  epochStep,
-  livePods,
-  lossesWith,
-  mostLosses,
-  nextEpoch,
-  paused,
-  proofTargetMissing,
-  suspended,
-  working,
-} from "../epochs/epoch.ts";
+import { beginEpoch, epochStep, exhausted, livePods, nextEpoch, paused, proofTargetMissing, suspended, working } from "../epochs/epoch.ts";
 import { libraryMissing, sandboxObjects } from "../epochs/sandbox.ts";
 import { blocked, type Check, firstOf, repairSeconds } from "../shared/check.ts";
 import type { OperatorConfig } from "../shared/config.ts";
@@ -199,11 +188,8 @@ function work(world: World, turn: Turn, config: OperatorConfig, now: Date): Outc
   const epoch = evaluation.status?.epoch ?? 0;
   if (epoch === 0) return beginEpoch(evaluation, world, config, "the sandbox is being created");
   if (worker.state === "Ended" && worker.permanent) return withIsolationCondition(world, failed(worker.reason, worker.message));
-  if (worker.state === "Ended" && lossesWith(evaluation, world.progress).count >= mostLosses)
-    return withIsolationCondition(
-      world,
-      failed(EvaluationReason.EpochsExhausted, `${mostLosses} evaluators in a row were lost; the last one: ${worker.message}`),
-    );
+  const hopeless = exhausted(evaluation, world);
+  if (hopeless) return withIsolationCondition(world, failed(EvaluationReason.EpochsExhausted, hopeless));
   const step = epochStep(world, evaluation.status?.sandbox?.pod ?? "");
   switch (step.step) {
     case "Lost":

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { artifactReference } from "../fields/artifact-reference.ts";
 import { digest, repository, text, whole } from "../fields/field.ts";
 import { costs, rate } from "../fields/measurement.ts";
-import { sampling } from "../fields/sampling.ts";
+import { mostSamples, sampling } from "../fields/sampling.ts";
 import { parts } from "../fields/task-set.ts";
 import { gate, mostArmsTogether } from "../kinds/evaluation.ts";
 import { mlflow, model, nats, owner, registry, resolvedSandbox } from "./pod.ts";
@@ -56,7 +56,7 @@ export const evaluatorJob = z.object({
     maxTasks: whole(1, 100000).optional(),
   }),
   seenTasks: z.enum(["Refuse", "Allow"]),
-  samples: whole(1, 100),
+  samples: whole(1, mostSamples),
   sampling,
   seed: whole(0, 2147483647),
   concurrency: whole(1, 64),

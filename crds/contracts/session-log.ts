@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { digest, text, whole } from "../fields/field.ts";
 import { isolation } from "../fields/isolation.ts";
+import { mostSamples } from "../fields/sampling.ts";
 import { sessionOutcome } from "../fields/session-outcome.ts";
 
 /**
@@ -31,7 +32,7 @@ export const logRecord = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("generated"),
     ...header,
-    programs: z.array(text(65536)).max(64),
+    programs: z.array(text(65536)).max(mostSamples),
     promptTokens: whole(0, 1e9),
     completionTokens: whole(0, 1e9),
     seconds: z.number().nonnegative().optional().describe("Duration of the request in seconds; unset in logs of earlier versions."),
@@ -42,7 +43,7 @@ export const logRecord = z.discriminatedUnion("type", [
     ...header,
     taskId: text(100),
     arm: text(30),
-    samples: z.array(z.object({ program: text(65536), execution })).max(100),
+    samples: z.array(z.object({ program: text(65536), execution })).max(mostSamples),
   }),
   z.object({ type: z.literal("reflected"), ...header, round: whole(0, 1000), notes: z.array(text(2000)).max(100) }),
   z.object({ type: z.literal("lost"), ...header, message: text(2000) }),

@@ -1,6 +1,9 @@
 import { z } from "zod";
 import { decimal, text, whole } from "./field.ts";
 
+/** Limit of programs that are sampled for one task. */
+export const mostSamples = 100;
+
 export const sampling = z
   .object({
     temperature: decimal().optional().describe("Sampling temperature; 0 is greedy."),

@@ -7,7 +7,7 @@ import { lifecycle } from "../fields/lifecycle.ts";
 import { losses } from "../fields/losses.ts";
 import { costs, interval, measuredTasks } from "../fields/measurement.ts";
 import { requires } from "../fields/requires.ts";
-import { sampling } from "../fields/sampling.ts";
+import { mostSamples, sampling } from "../fields/sampling.ts";
 import { sandbox, sandboxStatus } from "../fields/sandbox.ts";
 import { taskSetReference } from "../fields/task-set.ts";
 import { columns, defineKind, type ObjectOf } from "./kind.ts";
@@ -137,7 +137,7 @@ const spec = z.object({
     .describe(
       "Whether adapters may be measured on tasks that they have learnt from. Refuse fails the evaluation; Allow makes the report say so in its first line.",
     ),
-  samples: whole(1, 100).default(5).describe("Number of programs that each arm writes per task."),
+  samples: whole(1, mostSamples).default(5).describe("Number of programs that each arm writes per task."),
   sampling: sampling.default({}),
   sandbox: sandbox.default({}),
   seed: whole(0, 2147483647)

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { byKey, labels, objectName, serverName, text, whole } from "../fields/field.ts";
 import { lifecycle } from "../fields/lifecycle.ts";
 import { requires } from "../fields/requires.ts";
-import { sampling } from "../fields/sampling.ts";
+import { mostSamples, sampling } from "../fields/sampling.ts";
 import { sandbox } from "../fields/sandbox.ts";
 import { taskSetReference } from "../fields/task-set.ts";
 import { gate } from "./evaluation.ts";
@@ -33,7 +33,7 @@ const spec = z.object({
   fitness: z
     .object({
       taskSet: taskSetReference.describe("Tasks by which members and children are selected, such as the part Validation of a task set."),
-      samples: whole(1, 100)
+      samples: whole(1, mostSamples)
         .default(5)
         .describe("Number of programs per task. Members that were already measured on exactly these tasks aren't measured again."),
     })
@@ -108,7 +108,7 @@ const spec = z.object({
       taskSet: taskSetReference.describe(
         "Tasks that decide on the promotion, such as the part Test. None may be in `spec.fitness.taskSet`.",
       ),
-      samples: whole(1, 100).default(5).describe("Number of programs per task."),
+      samples: whole(1, mostSamples).default(5).describe("Number of programs per task."),
       marginPoints: whole(0, 100)
         .default(0)
         .describe(

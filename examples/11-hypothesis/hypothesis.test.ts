@@ -17,7 +17,7 @@ import {
 } from "./manifests.ts";
 import { optionsFrom } from "./options.ts";
 import { type Result, resultPage, story } from "./report.ts";
-import { askedFor, heldOutTasks, secondTries, trainingTasks, withNearestScope } from "./tasks.ts";
+import { askedFor, heldOutTasks, secondTries, trainedOn, trainingTasks, withNearestScope } from "./tasks.ts";
 
 const options = optionsFrom([], "cpu");
 const base = { oci: { repository: "rune/models/coder", digest: `sha256:${"0".repeat(64)}` } };
@@ -47,6 +47,14 @@ test("a second session works on each unsolved task, under a name of its own and 
   expect(second.map(({ task }) => task)).toEqual(training.slice(0, 2).map(({ task }) => task));
   expect(second.map(({ scope }) => scope)).toEqual(training.slice(0, 2).map(({ scope }) => scope));
   expect(training.map(({ name }) => name)).not.toContain(second[0]?.name);
+});
+
+test("the sessions that held-out tasks need are trained on before others, each once, and no more than two cores can take", () => {
+  const learnt = trainedOn(training, nearest, options);
+  expect(learnt).toHaveLength(options.minimumPairs);
+  expect(learnt.slice(0, nearest.length)).toEqual(nearest);
+  expect(new Set(learnt).size).toBe(learnt.length);
+  expect(trainedOn(training, nearest, optionsFrom([], "cuda"))).toHaveLength(training.length);
 });
 
 test("a held-out task asks for the session whose task is most similar", () => {

@@ -32,7 +32,7 @@ import {
 } from "./manifests.ts";
 import { type Options, optionsFrom, usage } from "./options.ts";
 import { type EvaluationStatus, measuredOf, type Result, resultPage, story, type TrainingStatus, trainedOf } from "./report.ts";
-import { askedFor, heldOutTasks, secondTries, type TrainingTask, trainingTasks, withNearestScope } from "./tasks.ts";
+import { askedFor, heldOutTasks, secondTries, type TrainingTask, trainedOn, trainingTasks, withNearestScope } from "./tasks.ts";
 
 type SessionStatus = NonNullable<AgentSession["status"]>;
 type AdapterStatus = NonNullable<Adapter["status"]>;
@@ -60,9 +60,10 @@ async function main(options: Options): Promise<Result> {
   const heldOut = withNearestScope(heldOutTasks(humanEval, options), solved);
   const nearest = askedFor(heldOut, solved);
   await apply("03-tasks.yaml", taskSetManifest(namespace, heldOut));
-  await apply("04-fine-tuned.yaml", fineTunedManifest(options, base, solved));
+  const learnt = trainedOn(solved, nearest, options);
+  await apply("04-fine-tuned.yaml", fineTunedManifest(options, base, learnt));
   const fineTuned = await trained(namespace, runs.fineTuned);
-  await apply("05-hypernetwork.yaml", hypernetworkManifest(options, base, solved));
+  await apply("05-hypernetwork.yaml", hypernetworkManifest(options, base, learnt));
   const hypernetwork = await trained(namespace, runs.hypernetwork);
   await apply("06-generate.yaml", generateManifest(options, base, nearest));
   const generated = await trained(namespace, runs.generated);

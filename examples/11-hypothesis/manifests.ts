@@ -75,7 +75,7 @@ export function fineTunedManifest(options: Options, base: BaseModel, solved: rea
   });
 }
 
-/** Small enough for two cores: 50 steps of 4 trajectories see each of about 50 sessions four times. */
+/** Small enough for two cores: 50 steps of 4 trajectories, with an example each, see each of 50 sessions four times. */
 export function hypernetworkManifest(options: Options, base: BaseModel, solved: readonly TrainingTask[]): Manifest {
   return trainingRun(options, runs.hypernetwork, base, {
     hypernetwork: {
@@ -89,7 +89,7 @@ export function hypernetworkManifest(options: Options, base: BaseModel, solved: 
       maxChunks: 2,
       steps: options.steps,
       batchSize: 4,
-      examplesPerTrajectory: 2,
+      examplesPerTrajectory: 1,
       learningRate: "0.0008",
       maxLength: 768,
       minimumPairs: options.minimumPairs,

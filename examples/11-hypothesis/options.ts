@@ -14,6 +14,8 @@ export interface Options extends Installation {
   readonly steps: number;
   /** Fewest solved sessions that the hypernetwork learns from. */
   readonly minimumPairs: number;
+  /** Most solved sessions that are trained on: on two cores more take too long. */
+  readonly mostPairs: number;
   /** GPUs of the trainer: one if the images were built for them. */
   readonly gpus: 0 | 1;
   /** Whether the assessment becomes a page of docs/results. */
@@ -59,6 +61,17 @@ export function optionsFrom(argv: readonly string[], imageVariant: "cpu" | "cuda
   for (const [flag, field] of Object.entries(numbers)) size[field] = count(values[flag as keyof typeof numbers], size[field], `--${flag}`);
   const gpus = imageVariant === "cuda" ? 1 : 0;
   const minimumPairs = Math.max(4, Math.ceil(size.sessions * solvedShare[values.quick ? "quick" : "whole"]));
+  const mostPairs = gpus > 0 ? size.sessions : minimumPairs;
   const { keep, continue: resume } = values;
-  return { ...size, minimumPairs, gpus, keep, resume, namespace: values.namespace, release: "rune", systemNamespace: "rune-system" };
+  return {
+    ...size,
+    minimumPairs,
+    mostPairs,
+    gpus,
+    keep,
+    resume,
+    namespace: values.namespace,
+    release: "rune",
+    systemNamespace: "rune-system",
+  };
 }

@@ -55,6 +55,15 @@ export function withNearestScope(heldOut: readonly HeldOutTask[], solved: readon
   });
 }
 
+/** The solved sessions that are trained on: first those that the held-out tasks need. */
+export function trainedOn(
+  solved: readonly TrainingTask[],
+  nearest: readonly TrainingTask[],
+  { mostPairs }: Pick<Options, "mostPairs">,
+): TrainingTask[] {
+  return [...nearest, ...solved.filter((one) => !nearest.includes(one))].slice(0, mostPairs);
+}
+
 /** The sessions that the held-out tasks need, each once, the most needed first. */
 export function askedFor(heldOut: readonly HeldOutTask[], solved: readonly TrainingTask[]): TrainingTask[] {
   const times = (one: TrainingTask) => heldOut.filter(({ scope }) => scope?.task === one.scope.task).length;

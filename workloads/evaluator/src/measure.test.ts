@@ -2,6 +2,7 @@ import { Fenced } from "@rune/clients/nats/log";
 import { RunnerGone } from "@rune/clients/runner/runner";
 import { FakePower, Killed, verified } from "@rune/clients/testing/fakes";
 import { type LogRecord, logRecord } from "@rune/crds/contracts/session-log";
+import { mostSamples } from "@rune/crds/fields/sampling";
 import { describe, expect, test } from "vitest";
 import { FakeOutside, fakeWorld, jobOf, tasks } from "./fake-world.ts";
 import { measure } from "./measure.ts";
@@ -20,6 +21,12 @@ describe("an arm", () => {
     expect(outside.runner.executed).toHaveLength(tasks.length * 2);
     expect(outside.records.every((record) => logRecord.safeParse(record).success)).toBe(true);
     expect(new Set(outside.records.map(({ n, type }) => `${n}/${type}`)).size).toBe(outside.records.length);
+  });
+
+  test("has as many samples as a spec may ask for in its log", async () => {
+    const outside = new FakeOutside();
+    await measure(fakeWorld(jobOf({ samples: mostSamples }), { outside }), never);
+    expect(outside.records.every((record) => logRecord.safeParse(record).success)).toBe(true);
   });
 
   test("that was judged whole is neither proven, sampled nor executed again", async () => {
