@@ -2,16 +2,9 @@ import type { EvaluatorJob } from "@rune/crds/contracts/evaluator";
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import type { Evaluation } from "@rune/crds/kinds/evaluation";
 import { label } from "@rune/crds/words/labels";
-import { isGenerated, type Runs, sourceRunOf } from "../shared/source-run.ts";
+import { controlKindOf, isGenerated, type Runs, sourceRunOf } from "../shared/source-run.ts";
 
 export type Control = NonNullable<EvaluatorJob["arms"][number]["control"]>;
-
-/** The kind of control if the adapter has learnt nothing itself: noise, zero, or the mean of others. */
-function controlOfAdapter(adapter: Adapter, runs: Runs): Control | undefined {
-  const maker = sourceRunOf(adapter, runs)?.spec;
-  if (adapter.spec.control) return maker?.control?.kind === "Zero" ? "Zero" : "Random";
-  return maker?.merge?.combine === "Mean" ? "Mean" : undefined;
-}
 
 type Arm = Evaluation["spec"]["arms"][number];
 
@@ -23,7 +16,7 @@ export function controlOfArm(arm: Arm, { spec }: Evaluation, adapters: ReadonlyM
   if (arm.adapters) return arm.adapters.assign === "Shuffled" ? "WrongTrajectory" : undefined;
   const adapter = arm.adapter ? adapters.get(arm.adapter) : undefined;
   if (!adapter) return undefined;
-  const kind = controlOfAdapter(adapter, runs);
+  const kind = controlKindOf(adapter, runs);
   if (kind) return kind;
   const candidate = spec.arms.find(({ name }) => name === spec.gate?.candidate);
   const right = candidate?.adapter && candidate.adapter !== arm.adapter ? adapters.get(candidate.adapter) : undefined;

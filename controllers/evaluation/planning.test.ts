@@ -136,10 +136,14 @@ describe("an arm with one adapter", () => {
     ["noise", { control: { kind: "RandomOfEqualNorm" } }, true, "Random"],
     ["nothing at all", { control: { kind: "Zero" } }, true, "Zero"],
     ["noise whose run is gone", undefined, true, "Random"],
+    ["nothing at all whose run is gone", undefined, true, "Zero", "Zero"],
+    ["a mean whose run is gone", undefined, undefined, "Mean", "Mean"],
     ["a sum of others, which is no control", { merge: { adapters: [], combine: "Cat" } }, undefined, undefined],
-  ])("is known to be a control: %s", (_, method, control, kind) => {
-    const adapter = adapterOf("tessera-1", tessera, "maker");
-    const adapters = new Map([["tessera-1", control ? { ...adapter, spec: { ...adapter.spec, control: true as const } } : adapter]]);
+  ] as const)("is known to be a control: %s", (_, method, control, kind, labelled?: string) => {
+    const { metadata, spec, ...adapter } = adapterOf("tessera-1", tessera, "maker");
+    const labels = { ...metadata.labels, ...(labelled && { "rune.dev/control": labelled }) };
+    const made = { ...adapter, metadata: { ...metadata, labels }, spec: control ? { ...spec, control } : spec };
+    const adapters = new Map([["tessera-1", made]]);
     const runs = new Map(method ? [["maker", aRunOf("maker", method)]] : []);
     expect(planned({ evaluation: withArms(arms), adapters, runs }).arms[0]?.control).toBe(kind);
   });

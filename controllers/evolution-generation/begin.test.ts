@@ -39,6 +39,11 @@ describe("the beginning", () => {
       members: [{ name: "z", champion: true }, { name: "a" }],
       omitted: { count: 1, names: ["b"] },
     });
+    const { metadata, ...newest } = anAdapter("b");
+    const created = { ...newest, metadata: { ...metadata, creationTimestamp: "2030-01-01T00:00:00Z" } };
+    expect(decideOn({ generation, population: [anAdapter("a"), created, champion] }).status).toMatchObject({
+      members: [{ name: "z" }, { name: "b" }],
+    });
   });
 
   it("leaves out whom the generation before archived, though the Adapter doesn't show it yet", () => {

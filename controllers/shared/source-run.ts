@@ -13,6 +13,23 @@ export function sourceRunOf({ spec: { source } }: Adapter, runs: Runs): Training
   return run && (source.uid === undefined || source.uid === run.metadata.uid) ? run : undefined;
 }
 
+/** What an adapter that has learnt nothing itself compares others with. */
+export type ControlKind = "Mean" | "Random" | "Zero";
+
+/** The kind of control that a run makes, if it makes one. */
+export function controlMadeBy({ spec }: TrainingRun): ControlKind | undefined {
+  if (spec.control) return spec.control.kind === "Zero" ? "Zero" : "Random";
+  return spec.merge?.combine === "Mean" ? "Mean" : undefined;
+}
+
+/** The kind of control that an adapter is, by the run that made it, and by its label where that run is gone. */
+export function controlKindOf(adapter: Adapter, runs: Runs): ControlKind | undefined {
+  const run = sourceRunOf(adapter, runs);
+  if (run) return controlMadeBy(run);
+  const known = (["Mean", "Random", "Zero"] as const).find((kind) => hasLabels(adapter, { [label.control]: kind }));
+  return known ?? (adapter.spec.control ? "Random" : undefined);
+}
+
 /**
  * Whether a hypernetwork made it. A session's own run is deleted with the session; the label on its Adapter remains.
  */

@@ -37,6 +37,7 @@ import {
 import type { OperatorConfig } from "../shared/config.ts";
 import { legalLabels, scopeLabels } from "../shared/labels.ts";
 import { generatedName, jobNameOfRun } from "../shared/names.ts";
+import { controlMadeBy } from "../shared/source-run.ts";
 import { container } from "./attempts.ts";
 import { descentOf } from "./lineage.ts";
 import { outputKindOf, outputRepositoryOf } from "./methods.ts";
@@ -190,7 +191,7 @@ export function adapterOf(
       labels: {
         [label.run]: run.metadata.name,
         [label.method]: methodOf(run),
-        ...legalLabels({ [label.session]: config.session?.name }),
+        ...legalLabels({ [label.session]: config.session?.name, [label.control]: controlMadeBy(run) }),
         ...scopeLabels(scope),
       },
     },

@@ -16,6 +16,7 @@ export const label = {
   server: `${group}/server`,
   run: `${group}/run`,
   method: `${group}/method`,
+  control: `${group}/control`,
   evaluation: `${group}/evaluation`,
   check: `${group}/check`,
   generation: `${group}/generation`,

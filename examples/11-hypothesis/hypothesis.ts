@@ -32,7 +32,7 @@ import {
 } from "./manifests.ts";
 import { type Options, optionsFrom, usage } from "./options.ts";
 import { type EvaluationStatus, measuredOf, type Result, resultPage, story, type TrainingStatus, trainedOf } from "./report.ts";
-import { askedFor, heldOutTasks, secondTries, type TrainingTask, trainedOn, trainingTasks, withNearestScope } from "./tasks.ts";
+import { askedFor, heldOutTasks, secondTries, solvedOf, type TrainingTask, trainedOn, trainingTasks, withNearestScope } from "./tasks.ts";
 
 type SessionStatus = NonNullable<AgentSession["status"]>;
 type AdapterStatus = NonNullable<Adapter["status"]>;
@@ -119,11 +119,6 @@ async function sessionsOver(namespace: string, detail: (text: string) => void): 
       detail(`${sessions.filter(isOver).length} of ${sessions.length} ended, ${solved} solved`);
     },
   );
-}
-
-function solvedOf(training: readonly TrainingTask[], sessions: readonly Seen<SessionStatus>[]): TrainingTask[] {
-  const solved = new Set(sessions.filter((session) => isTrue(session, "Solved")).map(({ metadata }) => metadata.name));
-  return training.filter(({ name }) => solved.has(name));
 }
 
 const trained = (namespace: string, name: string) =>

@@ -3,6 +3,7 @@ import { similarity } from "@rune/clients/tasks/text-similarity";
 import type { HeldOutTask, TaskSet } from "@rune/crds/contracts/task-set";
 import type { Scope } from "@rune/crds/fields/scope";
 import type { Task } from "@rune/crds/kinds/agent-session";
+import { isTrue, type Seen } from "../shared/objects.ts";
 import type { Options } from "./options.ts";
 
 /** A task for sessions, and the scope of its knowledge. */
@@ -53,6 +54,12 @@ export function withNearestScope(heldOut: readonly HeldOutTask[], solved: readon
     const nearest = solved[near.indexOf(Math.max(...near))];
     return { ...held, scope: nearest?.scope ?? { project } };
   });
+}
+
+/** The tasks that their sessions have solved. */
+export function solvedOf(training: readonly TrainingTask[], sessions: readonly Seen<unknown>[]): TrainingTask[] {
+  const solved = new Set(sessions.filter((session) => isTrue(session, "Solved")).map(({ metadata }) => metadata.name));
+  return training.filter(({ name }) => solved.has(name));
 }
 
 /** The solved sessions that are trained on: first those that the held-out tasks need. */

@@ -5,9 +5,10 @@ import { optionsFrom as laboratoryOptions } from "../10-minilang/options.ts";
 import { storeBase, storeWorld } from "../10-minilang/world.ts";
 import { sessionManifest, taskSetManifest } from "../11-hypothesis/manifests.ts";
 import { optionsFrom as hypothesisOptions } from "../11-hypothesis/options.ts";
-import { heldOutTasks, trainingTasks, withNearestScope } from "../11-hypothesis/tasks.ts";
+import { heldOutTasks, solvedOf, trainingTasks, withNearestScope } from "../11-hypothesis/tasks.ts";
 import { storeQuickstartModel } from "../shared/base-model.ts";
 import type { Manifest } from "../shared/manifests.ts";
+import type { Seen } from "../shared/objects.ts";
 import { type Digests, writeDigests } from "./kustomize.ts";
 import type { Options } from "./options.ts";
 import { phaseLabel } from "./phases.ts";
@@ -46,17 +47,26 @@ async function laboratory({ namespace }: Options, { trainer }: Images): Promise<
   };
 }
 
-/**
- * Manifests that are generated because they contain HumanEval's tasks, which come from their package and are never
- * typed in: Phase 1's sessions, and the held-out tasks, each with the scope of the most similar task.
- */
-export async function besideManifests({ overlay, namespace }: Options): Promise<Manifest[]> {
-  if (overlay === "minilang") return [];
+/** Manifests that are generated because they contain HumanEval's tasks, which come from their package and are never typed in. */
+export interface Beside {
+  /** Phase 1's sessions. */
+  readonly sessions: readonly Manifest[];
+  /** The held-out tasks, each with the scope of the most similar task that these sessions have solved; without sessions, of the most similar task. */
+  heldOut(sessions?: readonly Seen<unknown>[]): Manifest;
+}
+
+export async function besideManifests({ overlay, namespace }: Options): Promise<Beside | undefined> {
+  if (overlay === "minilang") return undefined;
   const options = { ...hypothesisOptions([], settings.imageVariant), namespace };
   const set = await humanEvalTasks();
   const training = trainingTasks(set, options);
-  const heldOut = withNearestScope(heldOutTasks(set, options), training);
-  return [taskSetManifest(namespace, heldOut), ...training.map((each) => ofPhase1(sessionManifest(options, each)))];
+  return {
+    sessions: training.map((each) => ofPhase1(sessionManifest(options, each))),
+    heldOut(sessions) {
+      const solved = sessions ? solvedOf(training, sessions) : training;
+      return taskSetManifest(namespace, withNearestScope(heldOutTasks(set, options), solved));
+    },
+  };
 }
 
 const ofPhase1 = ({ metadata, spec, ...manifest }: Manifest): Manifest => ({

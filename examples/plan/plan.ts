@@ -5,7 +5,7 @@ import { script, writeFigures } from "../shared/command-line.ts";
 import { install } from "../shared/installation.ts";
 import { applyKept, condition, emptyNamespace, isOver, list, type Seen, until, words } from "../shared/objects.ts";
 import { Timings } from "../shared/timings.ts";
-import { besideManifests, storeData } from "./data.ts";
+import { type Beside, besideManifests, storeData } from "./data.ts";
 import { build, folderOf } from "./kustomize.ts";
 import { type Options, optionsFrom, usage } from "./options.ts";
 import {
@@ -46,26 +46,39 @@ async function main(options: Options): Promise<Result | undefined> {
   const [first, ...others] = manifests;
   if (first?.kind !== "Namespace") throw new Error(`${folder} doesn't begin with its Namespace`);
   const beside = await besideManifests(options);
-  if (beside.length > 0) await applyKept(`plan/${overlay}/beside.yaml`, first, ...beside);
+  if (beside) await applyKept(`plan/${overlay}/sessions.yaml`, first, ...beside.sessions);
   if (options.dataOnly) {
+    if (beside) await applyKept(`plan/${overlay}/tasks.yaml`, beside.heldOut());
     console.log(`\nNow: kubectl apply --server-side -k ${relative(settings.root, folder)}`);
     return undefined;
   }
   if (failGate) await applyKept(`plan/${overlay}/plan.yaml`, first, ...withFailingGate(others, failGate));
   else await kubectl(["apply", "--server-side", "-k", folder]);
-  const stopped = await follow(namespace);
+  const stopped = await follow(options, beside);
   if (!stopped) await timings.run("generations", "generations after the first", (detail) => generationsOver(namespace, detail));
   return { overlay, failGate: failGate ?? null, objects: await found(namespace), stopped, ...timings.figures };
 }
 
 const ofPhase = (namespace: string, phase: Phase) => list<object>("rune", namespace, { [phaseLabel]: phase });
 
-/** Follows the objects, phase by phase, to the end, or to the phase that can't continue. */
-async function follow(namespace: string): Promise<Result["stopped"]> {
+/**
+ * Follows the objects, phase by phase, to the end, or to the phase that can't continue. The held-out tasks are written once
+ * it is known which sessions solved theirs.
+ */
+async function follow({ namespace, overlay }: Options, beside: Beside | undefined): Promise<Result["stopped"]> {
   for (const phase of phaseNames) {
+    let tasks = phase === "1" ? beside : undefined;
+    const look = async () => {
+      const objects = await ofPhase(namespace, phase);
+      const sessions = objects.filter(({ kind }) => kind === "AgentSession");
+      if (!tasks || sessions.length === 0 || !sessions.every(isOver)) return objects;
+      await applyKept(`plan/${overlay}/tasks.yaml`, tasks.heldOut(sessions));
+      tasks = undefined;
+      return objects;
+    };
     const objects = await timings.run(`phase ${phase}`, `Phase ${phase}: ${phases[phase]}`, (detail) =>
       until(
-        () => ofPhase(namespace, phase),
+        look,
         (seen) => seen.some(isStuck) || (seen.length > 0 && seen.every(isDone)),
         (seen) => detail(standing(seen)),
       ),
