@@ -1,12 +1,11 @@
 import { AnswerTooLarge } from "@rune/clients/http/http";
 import { parseJSON } from "@rune/clients/http/json";
 import { PodFailure } from "@rune/clients/pod/pod";
-import { type Descriptor, largestTaskSet, layerOf, type Registry } from "@rune/clients/registry/registry";
+import { type Descriptor, largestTaskSet, layerOf } from "@rune/clients/registry/registry";
 import { learntHash } from "@rune/clients/tasks/text-hash";
 import {
   hypernetworkStatistic,
   hypernetworkTraining,
-  type LearntFrom,
   learntFile,
   learntFrom,
   type TrainingCurve,
@@ -19,6 +18,7 @@ import { exit } from "@rune/crds/contracts/pod";
 import type { HeldOutTask } from "@rune/crds/contracts/task-set";
 import { z } from "zod";
 import { forEachLimited } from "./concurrency.ts";
+import { type Pulled, trajectoriesIn } from "./experience.ts";
 
 /** How an adapter was made, according to its artifact. */
 export type AdapterFacts = {
@@ -35,14 +35,14 @@ export type AdapterFacts = {
 };
 /** With the digest of its file, by which adapters of one hypernetwork are known. */
 export type Curve = TrainingCurve & { digest: string };
-/** By manifest digest. */
+/** By manifest digest: of adapters, and of the sessions in contexts, whose tasks count as seen. */
 export type Facts = ReadonlyMap<string, AdapterFacts>;
-type Pulled = Pick<Registry, "manifest" | "json">;
 
 const pulledAtOnce = 8;
 
 /**
- * Reads from every adapter of every arm, once each, what it was trained on. Throws PodFailure for an unreadable one.
+ * Reads from every adapter of every arm, once each, what it was trained on, and from every session of a context its task.
+ * Throws PodFailure for an unreadable one.
  */
 export async function pullFacts(registry: Pulled, { arms }: Pick<EvaluatorJob, "arms">, tasks: readonly HeldOutTask[]): Promise<Facts> {
   const hashed = tasks.map(({ id, description, tests }) => ({ id, hashes: [learntHash(description), learntHash(tests)] as const }));
@@ -58,10 +58,18 @@ export async function pullFacts(registry: Pulled, { arms }: Pick<EvaluatorJob, "
     const curve = shown && (await curves.get(shown.digest));
     facts.set(digest, {
       known: learnt !== undefined,
-      seen: learnt ? seenBy(learnt, hashed) : [],
+      seen: learnt ? seenBy(learnt.tasks, hashed) : [],
       ...trainingOf(manifest.annotations ?? {}),
       ...(curve && { curve }),
     });
+  });
+  const told = new Map(arms.flatMap(({ context }) => context?.artifacts ?? []).map((artifact) => [artifact.digest, artifact]));
+  await forEachLimited([...told.values()], pulledAtOnce, async (artifact) => {
+    const those = (await trajectoriesIn(registry, artifact)).map(({ task }) => ({
+      description: learntHash(task.description),
+      ...(task.tests !== undefined && { tests: learntHash(task.tests) }),
+    }));
+    facts.set(artifact.digest, { known: true, seen: seenBy(those, hashed), training: {} });
   });
   return facts;
 }
@@ -79,7 +87,10 @@ async function pullCurve(registry: Pulled, adapter: string, repository: string, 
 }
 
 /** A task counts as seen, under whatever id, if its prompt or its tests were. */
-function seenBy({ tasks }: LearntFrom, hashed: readonly { id: string; hashes: readonly [string, string] }[]): string[] {
+function seenBy(
+  tasks: readonly { description: string; tests?: string }[],
+  hashed: readonly { id: string; hashes: readonly [string, string] }[],
+): string[] {
   const descriptions = new Set(tasks.map(({ description }) => description));
   const tests = new Set(tasks.map((task) => task.tests));
   return hashed.filter(({ hashes: [description, test] }) => descriptions.has(description) || tests.has(test)).map(({ id }) => id);

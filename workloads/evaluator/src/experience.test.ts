@@ -4,8 +4,10 @@ import type { LogRecord } from "@rune/crds/contracts/session-log";
 import type { Trajectory } from "@rune/crds/contracts/trajectory";
 import { expect, test } from "vitest";
 import type { ZodType } from "zod";
+import { pullFacts } from "./adapter-facts.ts";
 import { loadExperience } from "./experience.ts";
 import { jobOf, tasks } from "./fake-world.ts";
+import { refuseSeen, seenTasks } from "./seen-tasks.ts";
 
 const digestOf = (name: string) => `sha256:${name.repeat(64)}`;
 const at = { epoch: 1, time: "2026-11-28T00:00:00Z" };
@@ -49,6 +51,22 @@ test("trajectories and corpora are read in the order of their digests, a session
     ["b2", []],
     ["c", ["one", "two"]],
   ]);
+});
+
+test("the tasks of a context's sessions count as seen: a prompt that holds a task's solution measures no memory", async () => {
+  const held = tasks.map((task, index) => ({ ...task, tests: `assert solve(${index})` }));
+  const factsOf = async (description: string) => {
+    const arm = armOf("a");
+    const lived = trajectory(description);
+    const registry = registryOf({ [digestOf("a")]: single({ ...lived, task: { ...lived.task, tests: "assert other()" } }) });
+    const job = jobOf({ gate: undefined, active: ["told"], arms: [{ ...arm, name: "told", adapters: [] }] });
+    return { job, facts: await pullFacts(registry, job, held) };
+  };
+  const same = await factsOf(held[1]!.description);
+  expect(seenTasks(same.job, same.facts)).toEqual({ seen: [{ arm: "told", adapter: "its context", tasks: [held[1]!.id] }], unknown: [] });
+  expect(() => refuseSeen(same.job, same.facts)).toThrow(expect.objectContaining({ reason: "TasksSeen" }));
+  const other = await factsOf("another task");
+  expect(seenTasks(other.job, other.facts)).toEqual({ seen: [], unknown: [] });
 });
 
 test("an arm without context asks for nothing", async () => {

@@ -9,7 +9,7 @@ import { z } from "zod";
 import type { Arm } from "./arms.ts";
 import type { Experience } from "./context.ts";
 
-type Pulled = Pick<Registry, "manifest" | "json" | "blob">;
+export type Pulled = Pick<Registry, "manifest" | "json" | "blob">;
 type Reference = NonNullable<Arm["context"]>["artifacts"][number];
 
 /** The sessions of an arm's context, in the order of their artifacts' digests; none without a context. */
@@ -20,7 +20,8 @@ export async function loadExperience(registry: Pulled, { context }: Arm): Promis
   return experiences;
 }
 
-async function trajectoriesIn(registry: Pulled, reference: Reference): Promise<Trajectory[]> {
+/** The trajectories of an artifact: one, or a corpus of many. */
+export async function trajectoriesIn(registry: Pulled, reference: Reference): Promise<Trajectory[]> {
   const { repository, digest } = reference;
   const { manifest } = await registry.manifest(repository, digest);
   const single = manifest.artifactType === mediaType.trajectory;

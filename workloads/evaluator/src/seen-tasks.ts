@@ -4,14 +4,16 @@ import { exit } from "@rune/crds/contracts/pod";
 import type { Facts } from "./adapter-facts.ts";
 import { plural } from "./format.ts";
 
-/** Tasks of the set that an arm's adapter was trained on. */
+/** Tasks of the set that an arm's adapter was trained on, or the sessions of its context. */
 export type Seen = { arm: string; adapter: string; tasks: string[] };
 
 const mostAdapters = 3;
+/** Stands for an adapter's name where the prompt holds what was learnt. */
+const contextName = "its context";
 const mostTasks = 4;
 
 /**
- * The set's tasks that the arms' adapters were trained on, and the names of adapters that don't name their training
+ * The set's tasks that the arms' adapters were trained on, or that sessions in their prompts have worked on, and the names of adapters that don't name their training
  * data.
  */
 export function seenTasks({ arms }: Pick<EvaluatorJob, "arms">, facts: Facts): { seen: Seen[]; unknown: string[] } {
@@ -19,8 +21,12 @@ export function seenTasks({ arms }: Pick<EvaluatorJob, "arms">, facts: Facts): {
   const seen = each.flatMap(({ arm, adapter, facts }) =>
     facts?.seen.length ? [{ arm, adapter: adapter.name, tasks: [...facts.seen] }] : [],
   );
+  const told = arms.flatMap(({ name, context }) => {
+    const tasks = new Set(context?.artifacts.flatMap(({ digest }) => facts.get(digest)?.seen ?? []));
+    return tasks.size > 0 ? [{ arm: name, adapter: contextName, tasks: [...tasks] }] : [];
+  });
   const unknown = each.flatMap(({ adapter, facts }) => (facts?.known ? [] : [adapter.name]));
-  return { seen, unknown: [...new Set(unknown)].sort() };
+  return { seen: [...seen, ...told], unknown: [...new Set(unknown)].sort() };
 }
 
 /** Throws PodFailure where an adapter would be measured on its training tasks, unless the spec allows it. */

@@ -36,6 +36,7 @@ describe("the trainings of adapters", () => {
         const manifest = { schemaVersion: 2 as const, artifactType: mediaType.adapter, config: layerOf("0"), layers };
         return { manifest, digest, sizeBytes: 1 };
       },
+      blob: async () => Buffer.alloc(0),
       json: async <T>(_: string, layer: Descriptor, schema: ZodType<T>) => {
         pulled.push(layer.digest);
         return schema.parse(Object.values(adapters).find((each) => each && digestOf(each.file) === layer.digest)?.content);
