@@ -120,19 +120,19 @@ describe("an epoch", () => {
   it("that is lost is counted, and after twenty in a row the session ends with what it has", () => {
     const lost = { state: "Ended" as const, permanent: false, reason: "EpochLost", message: "its pod vanished" };
     const losses = { count: 18, time: startTime, progress: 0 };
+    const gone = { state: "Gone" as const, message: "it exited with 78" };
     expect(decideOn({ session: working({ losses }), worker: lost }).status).toMatchObject({ epoch: 2, losses: { count: 19 } });
-    expect(endingOf(working({ losses }), { sandbox: ready, worker: lost }, logOf(), now)).toBeUndefined();
-    const last = working({ losses: { ...losses, count: 19 } });
-    const sandboxes = { gone: { state: "Gone", message: "it exited with 78" }, absent: { state: "Absent" } } as const;
-    expect(endingOf(last, { sandbox: ready, worker: lost }, logOf(), now)).toMatchObject({ reason: "EpochsExhausted" });
-    expect(endingOf(last, { sandbox: sandboxes.gone, worker: { state: "Absent" } }, logOf(), now)).toMatchObject({
-      reason: "EpochsExhausted",
-      message: expect.stringContaining("it exited with 78"),
-    });
-    expect(endingOf(last, { sandbox: sandboxes.absent, worker: { state: "Running" } }, logOf(), now)).toMatchObject({
-      reason: "EpochsExhausted",
-    });
-    expect(endingOf(last, { sandbox: sandboxes.absent, worker: { state: "Absent" } }, logOf(), now)).toBeUndefined();
+    const last = { ...losses, count: 19 };
+    const twentieth = decideOn({ session: working({ losses: last }), worker: { state: "Absent" }, sandbox: gone });
+    expect(twentieth.status).toMatchObject({ epoch: 2, losses: { count: 20, message: "it exited with 78" } });
+    const recorded = working(twentieth.status as object);
+    for (const worker of [{ state: "Running" as const }, { state: "Absent" as const }, lost])
+      expect(endingOf(recorded, worker, logOf(), now)).toMatchObject({
+        outcome: "Aborted",
+        reason: "EpochsExhausted",
+        message: expect.stringContaining("it exited with 78"),
+      });
+    expect(endingOf(working({ losses: last }), lost, logOf(), now)).toBeUndefined();
   });
 
   it("creates the deny-all policy before the sandbox, and the agent only when the sandbox is ready", () => {
@@ -233,14 +233,13 @@ describe("the ending", () => {
   const seal = { repository: "rune/team/trajectories", digest: digestOf("a") };
 
   it("is what the log says; else the deadline, or an agent that can't go on", () => {
-    const atWork = { sandbox: ready, worker: { state: "Running" as const } };
     const unproven = { state: "Ended" as const, permanent: true, reason: "IsolationUnproven", message: "canary reached" };
-    expect(endingOf(working(), atWork, logOf(ended), now)).toMatchObject({ outcome: "Solved" });
-    expect(endingOf(working(), atWork, logOf(), now)).toBeUndefined();
-    expect(endingOf(working(), atWork, logOf(), new Date("2026-11-24T12:00:00Z"))).toMatchObject({
+    expect(endingOf(working(), { state: "Running" }, logOf(ended), now)).toMatchObject({ outcome: "Solved" });
+    expect(endingOf(working(), { state: "Running" }, logOf(), now)).toBeUndefined();
+    expect(endingOf(working(), { state: "Running" }, logOf(), new Date("2026-11-24T12:00:00Z"))).toMatchObject({
       outcome: "DeadlineExceeded",
     });
-    expect(endingOf(working(), { ...atWork, worker: unproven }, logOf(), now)).toMatchObject({
+    expect(endingOf(working(), unproven, logOf(), now)).toMatchObject({
       outcome: "Aborted",
       reason: "IsolationUnproven",
     });

@@ -36,7 +36,7 @@ export async function observe(session: AgentSession, context: Context, services:
   const starting = sandbox.state === "Ready" && worker.state === "Absent" && !over ? sandbox : undefined;
   const log = epoch > 0 && !over ? await observeLog(session, services) : emptyLog;
   const runNamed = (name?: string) => (name ? cache(trainingRuns).get({ namespace, name }) : undefined);
-  const ending = over ? undefined : endingOf(session, { sandbox, worker }, log, clock.now());
+  const ending = over ? undefined : endingOf(session, worker, log, clock.now());
   return {
     session,
     requirements: observeRequirements(session, cache),

@@ -44,7 +44,7 @@ export type EpochStep =
   | { step: "Lost"; message: string };
 
 /** Step of the current epoch: sandbox first, then the worker, until one of them is lost. */
-export function epochStep({ sandbox, worker }: Pick<EpochWorld, "sandbox" | "worker">, pod: string): EpochStep {
+export function epochStep({ sandbox, worker }: EpochWorld, pod: string): EpochStep {
   if (worker.state === "Ended") return { step: "Lost", message: worker.message };
   switch (sandbox.state) {
     case "Gone":
@@ -76,7 +76,7 @@ export function beginEpoch(owner: EpochOwner, world: EpochWorld, config: Operato
 /** The next epoch after a loss; objects of the current one are deleted. */
 export function nextEpoch(owner: EpochOwner, world: EpochWorld, config: OperatorConfig, why: string, now: Date): Outcome {
   const epoch = owner.status?.epoch ?? 0;
-  const losses = { ...lossesWith(owner, world.progress), time: timestamp(now) };
+  const losses = { ...lossesWith(owner, world.progress), time: timestamp(now), message: why.slice(0, 1024) };
   return beginEpoch(owner, world, config, `epoch ${epoch + 1} goes on where the log ends: ${why}`, { losses }).event(
     "Warning",
     Reason.EpochLost,
@@ -94,11 +94,14 @@ export function lossesWith({ status }: EpochOwner, progress: number): Pick<Losse
   return { count: before && progress <= before.progress ? before.count + 1 : 1, progress };
 }
 
-/** Why no further epoch is begun: this one is lost, as too many were before it. Null while the work continues. */
-export function exhausted(owner: EpochOwner, world: Pick<EpochWorld, "sandbox" | "worker" | "progress">): string | null {
-  const step = epochStep(world, owner.status?.sandbox?.pod ?? "");
-  if (step.step !== "Lost" || lossesWith(owner, world.progress).count < mostLosses) return null;
-  return `${mostLosses} epochs in a row were lost; the last one: ${step.message}`;
+/**
+ * Why no further epoch is begun: too many in a row are recorded as lost, with no program executed since. The record decides, not
+ * what is left of the last epoch, which is being deleted. Null while the work continues.
+ */
+export function exhausted({ status }: EpochOwner, progress: number): string | null {
+  const { losses } = status ?? {};
+  if (!losses || losses.count < mostLosses || progress > losses.progress) return null;
+  return `${losses.count} epochs in a row were lost; the last one: ${losses.message ?? "see the events of this object"}`;
 }
 
 /** The first loss has no pause; each further one without progress doubles it, so that an outage can pass. */

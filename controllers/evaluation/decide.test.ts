@@ -123,6 +123,20 @@ describe("an evaluation", () => {
     expect(outcome.status).not.toHaveProperty("activeArms");
   });
 
+  it("fails after twenty lost epochs in a row, whether evaluators or sandboxes were lost", () => {
+    const losses = { count: 19, time: startTime, progress: 0 };
+    const sandbox = { state: "Gone" as const, message: "it exited with 78" };
+    const twentieth = decideOn({ evaluation: measuring({ ...both, losses }), plan: aPlan(), sandbox });
+    expect(twentieth.status).toMatchObject({ losses: { count: 20, message: "it exited with 78" } });
+    expect(
+      decideOn({ evaluation: measuring({ ...both, losses: { ...losses, count: 20, message: "it exited with 78" } }), plan: aPlan() }),
+    ).toMatchObject({
+      kind: "failed",
+      reason: "EpochsExhausted",
+      message: expect.stringContaining("it exited with 78"),
+    });
+  });
+
   it.each([
     ["Passed", "True"],
     ["Failed", "False"],

@@ -188,7 +188,7 @@ function work(world: World, turn: Turn, config: OperatorConfig, now: Date): Outc
   const epoch = evaluation.status?.epoch ?? 0;
   if (epoch === 0) return beginEpoch(evaluation, world, config, "the sandbox is being created");
   if (worker.state === "Ended" && worker.permanent) return withIsolationCondition(world, failed(worker.reason, worker.message));
-  const hopeless = exhausted(evaluation, world);
+  const hopeless = exhausted(evaluation, world.progress);
   if (hopeless) return withIsolationCondition(world, failed(EvaluationReason.EpochsExhausted, hopeless));
   const step = epochStep(world, evaluation.status?.sandbox?.pod ?? "");
   switch (step.step) {

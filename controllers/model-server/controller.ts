@@ -54,7 +54,7 @@ async function move(server: ModelServer, moves: Decision["moves"], services: Ser
 
 /** An adapter whose turn must come again, because its bytes can't be pulled now, doesn't keep others from loading. */
 async function loadOne(
-  loader: Pick<LoaderClient, "load">,
+  loader: Pick<LoaderClient, "load" | "state">,
   server: ModelServer,
   adapter: Adapter,
   services: Services,
@@ -64,8 +64,9 @@ async function loadOne(
   try {
     await loader.load(name, await loadRequest(server, adapter, services));
   } catch (error) {
-    // With a time to come back it is the loader's own answer; without, the loader is out of reach.
-    if (!(error instanceof LoaderUnavailable) || error.retryAfterSeconds === undefined) throw error;
+    if (!(error instanceof LoaderUnavailable)) throw error;
+    const entry = (await loader.state()).adapters.find((each) => each.name === name);
+    if (entry?.reason !== "RegistryUnavailable") throw error;
     logger.warn("a loader can't load an adapter now; it is asked again soon", { adapter: name, error: error.message });
   }
 }

@@ -135,7 +135,7 @@ const spec = z.object({
     .enum(["Refuse", "Allow"])
     .default("Refuse")
     .describe(
-      "Whether adapters may be measured on tasks that they have learnt from. Refuse fails the evaluation; Allow makes the report say so in its first line.",
+      "Whether adapters may be measured on tasks that they have learnt from, and contexts on tasks that their sessions have worked on. Refuse fails the evaluation; Allow makes the report say so in its first line.",
     ),
   samples: whole(1, mostSamples).default(5).describe("Number of programs that each arm writes per task."),
   sampling: sampling.default({}),

@@ -128,7 +128,7 @@ export function evaluationManifest(options: Options, adapters: { mean: string; f
       { name: "generated", serverRef, ...ofRun(runs.generated, "Scope") },
       { name: "wrong", serverRef, ...ofRun(runs.generated, "Shuffled") },
       { name: "mean", serverRef, adapter: adapters.mean },
-      { name: "context", serverRef, context: { sessions: { matchLabels: learningLabel }, as: "Trajectories", maxTokens: 1024 } },
+      { name: "context", serverRef, context: { sessions: { matchLabels: learningLabel }, as: "Trajectories", maxTokens: 640 } },
       { name: "fine-tuned", serverRef, adapter: adapters.fineTuned },
     ],
     taskSet: { configMap: { name: taskSet }, part: "Test", maxTasks: options.heldOutTasks },

@@ -132,7 +132,7 @@ export function resultPage(result: Result): string {
 
 ## How these figures came about
 
-\`npm run example -- hypothesis --keep\` with ${options.sessions} sessions (${sessions.solved} of them solved), ${options.heldOutTasks} held-out tasks, ${options.samples} programs each and ${options.steps} steps of the hypernetwork; ${minutes} minutes in all. Every figure: [hypothesis.json](hypothesis.json).
+\`npm run example -- hypothesis --keep${options.resume ? " --continue" : ""}\` with ${options.sessions} sessions (${sessions.solved} of them solved), ${options.heldOutTasks} held-out tasks, ${options.samples} programs each and ${options.steps} steps of the hypernetwork; ${minutes} minutes ${options.resume ? "since it was continued" : "in all"}. Every figure: [hypothesis.json](hypothesis.json).
 
 | TrainingRun | Examples | Steps | Minutes | Loss | Collapsed |
 |---|---|---|---|---|---|

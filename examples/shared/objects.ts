@@ -77,14 +77,15 @@ const patienceMilliseconds = 5 * 60_000;
 export async function until<T>(look: () => Promise<T>, done: (seen: T) => boolean, detail: (seen: T) => void): Promise<T> {
   let answered = Date.now();
   for (;;) {
-    try {
-      const seen = await look();
+    const { seen, error } = await look().then(
+      (seen) => ({ seen, error: undefined }),
+      (error: Error) => ({ seen: undefined, error }),
+    );
+    if (seen !== undefined) {
       answered = Date.now();
       detail(seen);
       if (done(seen)) return seen;
-    } catch (error) {
-      if (Date.now() - answered >= patienceMilliseconds || /\(NotFound\)/.test((error as Error).message)) throw error;
-    }
+    } else if (Date.now() - answered >= patienceMilliseconds || /\(NotFound\)/.test(error?.message ?? "")) throw error;
     await new Promise((resolve) => setTimeout(resolve, pollMilliseconds));
   }
 }

@@ -29,6 +29,8 @@ export class Loading {
   /** Adapters that were the first that a start of the engine refused: after it, a refusal may be only the echo of that one. */
   readonly #refusedFirst = new Map<string, ReadonlySet<string>>();
   #lastRefusing = "";
+  /** Adapters that weren't blamed once for a spoilt engine, because others answered too. */
+  readonly #pardoned = new Set<string>();
   /** Calls that change the engine run one at a time. */
   readonly changes = new Mutex();
 
@@ -60,11 +62,17 @@ export class Loading {
     const { engine, base, metrics, log } = this.#options;
     const asked = this.#options.clock.now();
     const proven = await askCanary(engine, base.name, staged.name, staged.config.canary);
-    if (proven.silenced && this.#othersAnswered(staged.name, asked))
-      throw new EngineUnavailable("the engine was spoilt while several adapters answered; it must be restarted, and nobody is blamed");
+    if (proven.silenced && this.#othersAnswered(staged.name, asked) && !this.#pardoned.has(staged.name)) {
+      this.#pardoned.add(staged.name);
+      throw new EngineUnavailable("the engine was spoilt while several adapters answered; it must be restarted, and nobody is blamed yet");
+    }
     metrics.canary(proven.canary);
     log("canary asked", { adapter: staged.name, canary: proven.canary, message: proven.message });
-    if (proven.canary !== "Mismatched") return proven;
+    if (proven.canary !== "Mismatched") {
+      this.#pardoned.delete(staged.name);
+      this.#refusedFirst.delete(staged.name);
+      return proven;
+    }
     await engine.unload(staged.name);
     throw new Mismatched(proven);
   }
@@ -147,7 +155,7 @@ export class Loading {
   /** With several ranks a refusal can end the engine: two starts may be spent on an adapter, not every one. */
   #refusedBy(bootID: string, name: string, message: string): { reason: Refused["reason"]; message: string } {
     const before = this.#refusedFirst.get(name) ?? new Set();
-    if (bootID !== this.#lastRefusing) this.#refusedFirst.set(name, new Set([...before, bootID]));
+    if (bootID !== "" && bootID !== this.#lastRefusing) this.#refusedFirst.set(name, new Set([...before, bootID]));
     this.#lastRefusing = bootID;
     return (this.#refusedFirst.get(name)?.size ?? 0) < 2
       ? { reason: "EngineRefused", message }

@@ -137,7 +137,9 @@ export class Residency {
     const isThere = (entry: Entry) => models.some(({ id, root }) => id === entry.name && root === entry.staged?.directory);
     const lost = unchanged.filter((entry) => entry.state === "Loaded" && !isThere(entry));
     await this.#watch.identify(lost.length > 0);
-    for (const entry of unchanged) if (this.#isPast(entry)) this.#entries.delete(entry.name);
+    for (const entry of unchanged)
+      if (this.#isPast(entry) && this.#entries.get(entry.name) === entry && !this.#flights.has(entry.name))
+        this.#entries.delete(entry.name);
     await this.#unloadStrays(models);
     for (const entry of unchanged) {
       const wanted = lost.includes(entry) || entry.state === "Staging";

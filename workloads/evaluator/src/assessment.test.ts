@@ -130,7 +130,7 @@ describe("an assessment", () => {
     const gate = { candidate: "memory", baseline: "base", mode: "Smoke" as const };
     const facts = new Map([[`sha256:${"a".repeat(64)}`, { known: true, seen: ["t0", "t1"], training: {} }]]);
     const text = textOf(measuredOf({ base: none, memory: quickstart }, jobOf({ samples: 5, seenTasks: "Allow", gate }), facts));
-    expect(text.split("\n")[0]).toBe("# memory-helps: the gate passed, in a smoke test, on tasks that its adapters have learnt from");
+    expect(text.split("\n")[0]).toBe("# memory-helps: the gate passed, in a smoke test, on tasks that what it measures has learnt from");
     expect(text).toContain("`tessera-0123456789abcdef` of **memory** (2 tasks)");
     expect(text).toContain("Repeat it in full");
   });

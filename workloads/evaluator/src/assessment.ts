@@ -33,7 +33,7 @@ export function titleOf({ evaluation, gate, seen }: Report): string {
   const ends = { Passed: "the gate passed", Failed: "the gate failed", Inconclusive: "nothing was decided" };
   const end = gate ? ends[gate.verdict.verdict] : "what each arm can do";
   const smoke = gate?.mode === "Smoke" ? ", in a smoke test" : "";
-  const leak = seen.tasks.length > 0 ? ", on tasks that its adapters have learnt from" : "";
+  const leak = seen.tasks.length > 0 ? ", on tasks that what it measures has learnt from" : "";
   return `${evaluation.name}: ${end}${smoke}${leak}`;
 }
 

@@ -73,7 +73,7 @@ function notesOf(experiences: readonly Experience[], most: number): PromptContex
   return told.size > 0 ? { text, trajectories } : noContext;
 }
 
-/** In characters, as Python counts them. */
+/** In characters, as Python counts them: an estimate, so leave room beside it. */
 function lengthOf(text: string): number {
   return [...text].length;
 }

@@ -102,7 +102,7 @@ export function trust({ arms, taskSet, gate, comparisons, seen }: Report): Block
   return list([
     ...arms.map(byForce),
     leaks.length > 0
-      ? `**Seen tasks were allowed**: what these adapters have learnt from is measured here, so their numbers say how well they recite: ${listed(leaks.slice(0, 10))}${leaks.length > 10 ? ` and ${leaks.length - 10} more` : ""}.`
+      ? `**Seen tasks were allowed**: what these have learnt from is measured here, so their numbers say how well they recite: ${listed(leaks.slice(0, 10))}${leaks.length > 10 ? ` and ${leaks.length - 10} more` : ""}.`
       : "",
     seen.unknown.length > 0
       ? `Adapters that don't say what they have learnt from may have seen these tasks: ${listed(seen.unknown.slice(0, 5).map((name) => `\`${name}\``))}${seen.unknown.length > 5 ? ` and ${seen.unknown.length - 5} more` : ""}.`

@@ -83,7 +83,7 @@ describe("what adapters have learnt from", () => {
         code: 65,
         reason: "TasksSeen",
         message: expect.stringMatching(
-          /^arm arm0: a-adapter has learnt from both-veil, .* and 2 more tasks; .*; and 1 more adapter from others; measure on/,
+          /^arm arm0: a-adapter has learnt from both-veil, .* and 2 more tasks; .*; and 1 more from others; measure on/,
         ),
       }),
     );

@@ -2,7 +2,6 @@ import { PodFailure } from "@rune/clients/pod/pod";
 import type { EvaluatorJob } from "@rune/crds/contracts/evaluator";
 import { exit } from "@rune/crds/contracts/pod";
 import type { Facts } from "./adapter-facts.ts";
-import { plural } from "./format.ts";
 
 /** Tasks of the set that an arm's adapter was trained on, or the sessions of its context. */
 export type Seen = { arm: string; adapter: string; tasks: string[] };
@@ -34,7 +33,7 @@ export function refuseSeen(job: EvaluatorJob, facts: Facts): void {
   const { seen } = seenTasks(job, facts);
   if (seen.length === 0 || job.seenTasks === "Allow") return;
   const told = seen.slice(0, mostAdapters).map(({ arm, adapter, tasks }) => `arm ${arm}: ${adapter} has learnt from ${some(tasks)}`);
-  const more = seen.length > mostAdapters ? `; and ${plural(seen.length - mostAdapters, "more adapter")} from others` : "";
+  const more = seen.length > mostAdapters ? `; and ${seen.length - mostAdapters} more from others` : "";
   throw new PodFailure(
     exit.badInput,
     "TasksSeen",
