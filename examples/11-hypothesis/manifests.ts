@@ -17,7 +17,7 @@ export const evaluationName = "phase-1";
 export const runs = { fineTuned: "fine-tuned", hypernetwork: "hypernetwork", generated: "generated", mean: "mean" } as const;
 /** A merge accepts no more. */
 export const mostInMean = 16;
-/** Rank of a server's slot: two chunks and the static part at rank 8 have 24. */
+/** Rank of a server's slot: of the mean; a chunk and the static part at rank 8 have 16. */
 const widestRank = 32;
 
 /** An answer continues at the end of the stub, and stops at the end of its code block or its function. */
@@ -75,7 +75,7 @@ export function fineTunedManifest(options: Options, base: BaseModel, solved: rea
   });
 }
 
-/** Small enough for two cores: 50 steps of 4 trajectories, with an example each, see each of 50 sessions four times. */
+/** Small enough for two cores, where a step takes most of a minute: 40 steps of 2 trajectories, with an example each. */
 export function hypernetworkManifest(options: Options, base: BaseModel, solved: readonly TrainingTask[]): Manifest {
   return trainingRun(options, runs.hypernetwork, base, {
     hypernetwork: {
@@ -86,9 +86,9 @@ export function hypernetworkManifest(options: Options, base: BaseModel, solved: 
       blocks: 4,
       heads: 4,
       chunkTokens: 512,
-      maxChunks: 2,
+      maxChunks: 1,
       steps: options.steps,
-      batchSize: 4,
+      batchSize: 2,
       examplesPerTrajectory: 1,
       learningRate: "0.0008",
       maxLength: 768,

@@ -30,13 +30,13 @@ export const usage = `npm run example -- hypothesis [options]
   --sessions N        sessions to learn from (82: all of HumanEval's Train part)
   --held-out-tasks N  tasks of the evaluation (25)
   --samples N         programs per held-out task and arm (5)
-  --steps N           optimizer steps of the hypernetwork (50)
+  --steps N           optimizer steps of the hypernetwork (40)
   --namespace NAME    namespace of the objects (hypothesis)
   --keep              writes the assessment into docs/results
   --continue          continues a run that was interrupted, with the same options; nothing that it made is deleted
 `;
 
-const whole = { sessions: 82, heldOutTasks: 25, samples: 5, steps: 50 };
+const whole = { sessions: 82, heldOutTasks: 25, samples: 5, steps: 40 };
 const quick = { sessions: 16, heldOutTasks: 6, samples: 1, steps: 4 };
 /** Of the sessions that may be solved, how many must be: 50 of 82. */
 const solvedShare = { whole: 0.6, quick: 0.25 };
