@@ -33,7 +33,7 @@ export function serverManifest(namespace: string, base: BaseModel): Manifest {
     pipelineParallelSize: 1,
     maxModelLength: 2048,
     maxSequences: 32,
-    adapters: { slots: 4, maxRank: widestRank },
+    adapters: { slots: 8, maxRank: widestRank },
     resources: { cpu: "200m" },
   };
   return { apiVersion, kind: "ModelServer", metadata: { name: server, namespace }, spec };
