@@ -14,7 +14,8 @@ export function sourceRunOf({ spec: { source } }: Adapter, runs: Runs): Training
 }
 
 /** What an adapter that has learnt nothing itself compares others with. */
-export type ControlKind = "Mean" | "Random" | "Zero";
+const controlKinds = ["Mean", "Random", "Zero"] as const;
+type ControlKind = (typeof controlKinds)[number];
 
 /** The kind of control that a run makes, if it makes one. */
 export function controlMadeBy({ spec }: TrainingRun): ControlKind | undefined {
@@ -26,7 +27,7 @@ export function controlMadeBy({ spec }: TrainingRun): ControlKind | undefined {
 export function controlKindOf(adapter: Adapter, runs: Runs): ControlKind | undefined {
   const run = sourceRunOf(adapter, runs);
   if (run) return controlMadeBy(run);
-  const known = (["Mean", "Random", "Zero"] as const).find((kind) => hasLabels(adapter, { [label.control]: kind }));
+  const known = controlKinds.find((kind) => hasLabels(adapter, { [label.control]: kind }));
   return known ?? (adapter.spec.control ? "Random" : undefined);
 }
 

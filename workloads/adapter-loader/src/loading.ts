@@ -26,8 +26,8 @@ export class Loading {
   readonly #options: LoadingOptions;
   /** Adapters that were loaded again after a start of the engine and whose canary hasn't been asked since. */
   readonly #unproven = new Set<string>();
-  /** Adapters that were the first that a start of the engine refused: after it, a refusal may be only the echo of that one. */
-  readonly #refusedFirst = new Map<string, ReadonlySet<string>>();
+  /** How many starts of the engine refused an adapter first: after it, a refusal may be only the echo of that one. */
+  readonly #refusedFirst = new Map<string, number>();
   #lastRefusing = "";
   /** Adapters that weren't blamed once for a spoilt engine, because others answered too. */
   readonly #pardoned = new Set<string>();
@@ -154,10 +154,11 @@ export class Loading {
 
   /** With several ranks a refusal can end the engine: two starts may be spent on an adapter, not every one. */
   #refusedBy(bootID: string, name: string, message: string): { reason: Refused["reason"]; message: string } {
-    const before = this.#refusedFirst.get(name) ?? new Set();
-    if (bootID !== "" && bootID !== this.#lastRefusing) this.#refusedFirst.set(name, new Set([...before, bootID]));
+    const isFirst = bootID !== "" && bootID !== this.#lastRefusing;
+    const starts = (this.#refusedFirst.get(name) ?? 0) + (isFirst ? 1 : 0);
+    this.#refusedFirst.set(name, starts);
     this.#lastRefusing = bootID;
-    return (this.#refusedFirst.get(name)?.size ?? 0) < 2
+    return starts < 2
       ? { reason: "EngineRefused", message }
       : { reason: "RefusedByEngines", message: `two starts of the engine refused it, so no further one is asked: ${message}` };
   }

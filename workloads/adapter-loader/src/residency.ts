@@ -133,18 +133,16 @@ export class Residency {
     const before = this.#entries.values();
     const models = await this.#watch.models();
     if (!models) return;
-    const unchanged = before.filter((entry) => this.#entries.get(entry.name) === entry && !this.#flights.has(entry.name));
+    const isUnchanged = (entry: Entry) => this.#entries.get(entry.name) === entry && !this.#flights.has(entry.name);
+    const unchanged = before.filter(isUnchanged);
     const isThere = (entry: Entry) => models.some(({ id, root }) => id === entry.name && root === entry.staged?.directory);
     const lost = unchanged.filter((entry) => entry.state === "Loaded" && !isThere(entry));
     await this.#watch.identify(lost.length > 0);
-    for (const entry of unchanged)
-      if (this.#isPast(entry) && this.#entries.get(entry.name) === entry && !this.#flights.has(entry.name))
-        this.#entries.delete(entry.name);
+    for (const entry of unchanged) if (this.#isPast(entry) && isUnchanged(entry)) this.#entries.delete(entry.name);
     await this.#unloadStrays(models);
     for (const entry of unchanged) {
       const wanted = lost.includes(entry) || entry.state === "Staging";
-      if (wanted && entry.staged && this.#entries.get(entry.name) === entry && !this.#flights.has(entry.name))
-        await this.#loading.loadAgain(entry.staged, entry.proven);
+      if (wanted && entry.staged && isUnchanged(entry)) await this.#loading.loadAgain(entry.staged, entry.proven);
     }
     await this.#loading.proveAgain();
   }
