@@ -7,8 +7,15 @@ export async function checkDeletion(services: Pick<Services, "config" | "registr
   if (!registry.credentialsSecret) return;
   const repository = `rune/${namespace}/adapters`;
   try {
-    if ((await services.registry(namespace, repository, ["pull"]).refusesDeletion(repository)) !== false) return;
-    logger.warn("the login for the registry may delete; take that right from it, since what is deleted can't be had again", { repository });
+    const refuses = await services.registry(namespace, repository, ["pull"]).refusesDeletion(repository);
+    if (refuses === false)
+      logger.warn("the login for the registry may delete; take that right from it, since what is deleted can't be had again", {
+        repository,
+      });
+    if (refuses === undefined)
+      logger.info("the registry doesn't tell whether the login may delete, as the repository doesn't exist yet; take that right from it", {
+        repository,
+      });
   } catch (error) {
     logger.warn("whether the login for the registry may delete could not be asked", { error });
   }

@@ -24,5 +24,8 @@ it("one that is broken is no reason to measure on something else", async () => {
   const directory = await mkdtemp(join(tmpdir(), "task-sets-"));
   onTestFinished(() => rm(directory, { recursive: true }));
   await writeFile(join(directory, "HumanEval.json"), JSON.stringify({ ...set, tasks: [] }));
-  await expect(bundledTaskSets(pathToFileURL(`${directory}/`))("HumanEval")).rejects.toThrow();
+  const bundled = bundledTaskSets(pathToFileURL(`${directory}/`));
+  await expect(bundled("HumanEval")).rejects.toThrow();
+  await writeFile(join(directory, "HumanEval.json"), JSON.stringify(set));
+  expect(await bundled("HumanEval")).toEqual(set);
 });

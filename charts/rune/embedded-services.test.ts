@@ -4,6 +4,12 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { configOf, type Manifest, named, ofKind, render } from "./testing/render.ts";
 
+const embedded = [
+  ["Deployment", "rune-registry"],
+  ["StatefulSet", "rune-nats"],
+  ["Deployment", "rune-mlflow"],
+] as const;
+
 // The first call unpacks Helm.
 beforeAll(async () => void (await helmPath()), 60_000);
 
@@ -63,6 +69,28 @@ describe("embedded services", () => {
     const before = named(await render(), "NetworkPolicy", "rune-registry").spec.ingress[0].from;
     const after = named(await render({ registry: { from: [ingress] } }), "NetworkPolicy", "rune-registry").spec.ingress[0].from;
     expect(after).toEqual([...before, ingress]);
+  });
+
+  test("MLflow admits whom the installation names beside its own", async () => {
+    const controller = { namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "ingress" } } };
+    const before = named(await render(), "NetworkPolicy", "rune-mlflow").spec.ingress[0].from;
+    const after = named(await render({ mlflow: { from: [controller] } }), "NetworkPolicy", "rune-mlflow").spec.ingress[0].from;
+    expect(after).toEqual([...before, controller]);
+  });
+
+  test("run where the installation says, and so do agents, evaluators and sandboxes", async () => {
+    const where = { nodeSelector: { "kubernetes.io/arch": "amd64" }, tolerations: [{ key: "pool", operator: "Exists" }] };
+    const all = await render({ registry: where, nats: where, mlflow: where, jobs: where });
+    for (const [kind, name] of embedded) expect(named(all, kind, name).spec.template.spec, name).toMatchObject(where);
+    expect(configOf(all).jobs).toMatchObject(where);
+  });
+
+  test("aren't replaced for a new version of the chart alone", async () => {
+    const all = await render();
+    for (const [kind, name] of embedded) {
+      const { labels } = named(all, kind, name).spec.template.metadata;
+      for (const versioned of ["helm.sh/chart", "app.kubernetes.io/version"]) expect(labels, name).not.toHaveProperty([versioned]);
+    }
   });
 
   test("of another release have other names", async () => {

@@ -1,37 +1,37 @@
-import type { StoredLog } from "./log-records.ts";
-
-/** Bytes of messages; parsed, they take a few times as much memory. */
-const mostBytes = 8 * 1024 * 1024;
-
 /**
  * Logs as they were last read, so that reading one again costs what was appended, and not what exists. Those not read
  * for the longest time go first; one that is larger than all may be isn't kept.
  */
-export class KnownLogs {
-  readonly #logs = new Map<string, StoredLog>();
-  readonly #mostBytes: number;
-  #bytes = 0;
+export class KnownLogs<Log> {
+  readonly #logs = new Map<string, Log>();
+  readonly #limit: number;
+  readonly #sizeOf: (log: Log) => number;
+  #size = 0;
 
-  constructor(limit = mostBytes) {
-    this.#mostBytes = limit;
+  constructor(limit: number, sizeOf: (log: Log) => number) {
+    this.#limit = limit;
+    this.#sizeOf = sizeOf;
   }
 
-  get(subject: string): StoredLog | undefined {
+  get(subject: string): Log | undefined {
     return this.#logs.get(subject);
   }
 
-  set(subject: string, log: StoredLog): void {
+  set(subject: string, log: Log): void {
     this.#remove(subject);
+    if (this.#sizeOf(log) > this.#limit) return;
     this.#logs.set(subject, log);
-    this.#bytes += log.bytes;
+    this.#size += this.#sizeOf(log);
     for (const oldest of this.#logs.keys()) {
-      if (this.#bytes <= this.#mostBytes) return;
+      if (this.#size <= this.#limit) return;
       this.#remove(oldest);
     }
   }
 
   #remove(subject: string): void {
-    this.#bytes -= this.#logs.get(subject)?.bytes ?? 0;
+    const log = this.#logs.get(subject);
+    if (log === undefined) return;
+    this.#size -= this.#sizeOf(log);
     this.#logs.delete(subject);
   }
 }

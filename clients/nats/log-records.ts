@@ -1,22 +1,33 @@
 import { type LogRecord, logRecord } from "@rune/crds/contracts/session-log";
 import { AckPolicy, DeliverPolicy, type JsMsg, type NatsConnection, nanos, ReplayPolicy } from "nats";
 import { z } from "zod";
+import { sha256 } from "../registry/digest.ts";
 
 /** A stored record with its sequence in the stream. */
 export type StoredRecord = { sequence: number; record: LogRecord };
 
-/** The records of a subject, and its last message, which need not be a record. */
-export type StoredLog = {
-  records: readonly StoredRecord[];
+/** What a reader keeps of a log. A log is read in batches and may be larger than memory. */
+export type Fold<State> = {
+  readonly empty: State;
+  /** The state after more records; the one before stays as it was. */
+  readonly add: (state: State, records: readonly StoredRecord[]) => State;
+};
+
+export const allRecords: Fold<readonly StoredRecord[]> = { empty: [], add: (state, records) => [...state, ...records] };
+
+/** A log as it was read: what was kept of its records, and its last message, which need not be a record. */
+export type StoredLog<State> = {
+  state: State;
   /** sequence of the last message; 0 for an empty log */
   lastSequence: number;
-  /** the last message's bytes, by which a log is recognized that was read before */
-  last: Uint8Array;
+  /** the last message's digest, by which a log is recognized that was read before */
+  last: string;
   /** sum of all messages' sizes */
   bytes: number;
 };
 
-const empty: StoredLog = { records: [], lastSequence: 0, last: new Uint8Array(), bytes: 0 };
+/** Where a log is, and the name of the consumer by which it is read. */
+export type LogSource = { connection: NatsConnection; stream: string; subject: string; name: string };
 
 export class LogCorrupt extends Error {
   override readonly name = "LogCorrupt";
@@ -28,55 +39,58 @@ const created = z.object({
 });
 const timeout = 5_000;
 
+/** Messages of a batch; each may have 1 MiB. */
+const longestBatch = 100;
+
 /**
- * All records of a subject, oldest first, read through one short-lived pull consumer named `name`. Uses only the
- * requests that a pod's user is allowed; none is about the whole stream. With the log as it was read before, `known`,
- * only its last message and what follows are read.
+ * Reads the records of a subject, oldest first, through one short-lived pull consumer. Uses only the requests that a
+ * pod's user is allowed; none is about the whole stream. With the log as it was read before, `known`, only its last
+ * message and what follows are read.
  *
  * Messages without an id are skipped: every writer of a log gives its records one. A NATS server publishes its answers
  * to whatever reply subject a request names, so the holder of any credentials can have one stored in another log.
  */
-export async function readRecords(
-  connection: NatsConnection,
-  stream: string,
-  subject: string,
-  name: string,
-  known: StoredLog = empty,
-): Promise<StoredLog> {
-  await deleteConsumer(connection, stream, name);
-  const pending = await createConsumer(connection, stream, subject, name, known.lastSequence);
-  const messages = pending > 0 ? await received(connection, stream, subject, name, pending) : [];
-  await deleteConsumer(connection, stream, name);
-  if (known.lastSequence === 0) return extended(empty, messages, subject);
-  const [last, ...more] = messages;
-  // The stream was created again, or the log deleted or restored from a backup.
-  if (last?.seq !== known.lastSequence || Buffer.compare(last.data, known.last) !== 0)
-    return await readRecords(connection, stream, subject, name);
-  return extended(known, more, subject);
-}
-
-async function received(connection: NatsConnection, stream: string, subject: string, name: string, pending: number): Promise<JsMsg[]> {
-  const consumer = await connection.jetstream({ timeout }).consumers.get(stream, name);
-  const messages: JsMsg[] = [];
-  while (messages.length < pending) {
-    const before = messages.length;
-    const batch = await consumer.fetch({ max_messages: Math.min(500, pending - before), expires: timeout });
-    for await (const message of batch) messages.push(message);
-    if (messages.length === before) throw new Error(`the log ${subject} gave ${before} of ${pending} messages within ${timeout} ms`);
+export async function readLog<State>(source: LogSource, fold: Fold<State>, known?: StoredLog<State>): Promise<StoredLog<State>> {
+  await deleteConsumer(source);
+  const pending = await createConsumer(source, known?.lastSequence ?? 0);
+  let log = known ?? { state: fold.empty, lastSequence: 0, last: "", bytes: 0 };
+  let isSame = log.lastSequence === 0;
+  for await (const messages of batches(source, pending)) {
+    if (!isSame && !isLast(messages[0], log)) break;
+    log = extended(log, isSame ? messages : messages.slice(1), source.subject, fold);
+    isSame = true;
   }
-  return messages;
+  await deleteConsumer(source);
+  // The stream was created again, or the log deleted or restored from a backup.
+  return isSame ? log : await readLog(source, fold);
 }
 
-function extended(log: StoredLog, messages: readonly JsMsg[], subject: string): StoredLog {
+async function* batches({ connection, stream, subject, name }: LogSource, pending: number): AsyncGenerator<JsMsg[]> {
+  if (pending === 0) return;
+  const consumer = await connection.jetstream({ timeout }).consumers.get(stream, name);
+  for (let received = 0; received < pending; ) {
+    const messages: JsMsg[] = [];
+    const batch = await consumer.fetch({ max_messages: Math.min(longestBatch, pending - received), expires: timeout });
+    for await (const message of batch) messages.push(message);
+    if (messages.length === 0) throw new Error(`the log ${subject} gave ${received} of ${pending} messages within ${timeout} ms`);
+    received += messages.length;
+    yield messages;
+  }
+}
+
+const isLast = (message: JsMsg | undefined, log: StoredLog<unknown>): boolean =>
+  message?.seq === log.lastSequence && sha256(message.data) === log.last;
+
+function extended<State>(log: StoredLog<State>, messages: readonly JsMsg[], subject: string, fold: Fold<State>): StoredLog<State> {
   const last = messages.at(-1);
   if (!last) return log;
   const records = messages
     .filter(({ headers }) => headers?.get(idHeader))
     .map(({ seq, data }) => ({ sequence: seq, record: parseRecord(data, subject, seq) }));
   return {
-    records: [...log.records, ...records],
+    state: fold.add(log.state, records),
     lastSequence: last.seq,
-    last: last.data.slice(),
+    last: sha256(last.data),
     bytes: messages.reduce((sum, { data }) => sum + data.length, log.bytes),
   };
 }
@@ -84,7 +98,7 @@ function extended(log: StoredLog, messages: readonly JsMsg[], subject: string): 
 /** The header by which JetStream recognizes a message that it has stored before. */
 const idHeader = "Nats-Msg-Id";
 
-async function createConsumer(connection: NatsConnection, stream: string, subject: string, name: string, from: number): Promise<number> {
+async function createConsumer({ connection, stream, subject, name }: LogSource, from: number): Promise<number> {
   const config = {
     name,
     filter_subject: subject,
@@ -102,7 +116,7 @@ async function createConsumer(connection: NatsConnection, stream: string, subjec
   return num_pending ?? 0;
 }
 
-async function deleteConsumer(connection: NatsConnection, stream: string, name: string): Promise<void> {
+async function deleteConsumer({ connection, stream, name }: LogSource): Promise<void> {
   await connection.request(`$JS.API.CONSUMER.DELETE.${stream}.${name}`, "", { timeout });
 }
 

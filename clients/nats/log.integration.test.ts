@@ -10,7 +10,7 @@ import { canonicalJSON } from "../registry/digest.ts";
 import { removeService, type Service, startNats } from "../testing/services.ts";
 import { connectForever } from "./connection.ts";
 import { connectLog, Fenced, type SessionLog } from "./log.ts";
-import { readRecords, type StoredLog } from "./log-records.ts";
+import { allRecords, readLog, type StoredLog, type StoredRecord } from "./log-records.ts";
 import { connectNats, type OperatorNats } from "./nats.ts";
 
 const enabled = process.env.RUNE_TEST_SERVICES === "1";
@@ -44,8 +44,9 @@ describe.runIf(enabled)("the logs against nats-server", () => {
         { name: "raw", inboxPrefix: inboxPrefix(uid) },
       ),
     );
-  const read = async (subject: string, known?: StoredLog): Promise<StoredLog> =>
-    await readRecords(administrator, logStream, subject, `test-${randomUUID()}`, known);
+  type Known = StoredLog<readonly StoredRecord[]>;
+  const source = (subject: string) => ({ connection: administrator, stream: logStream, subject, name: `test-${randomUUID()}` });
+  const read = async (subject: string, known?: Known): Promise<Known> => await readLog(source(subject), allRecords, known);
   const reflected = (n: number, epoch = 1, notes: string[] = []): LogRecord => ({
     type: "reflected",
     n,
@@ -89,6 +90,25 @@ describe.runIf(enabled)("the logs against nats-server", () => {
     expect((await log.read()).records.map((record) => record.n)).toEqual(Array.from({ length: 620 }, (_, n) => n));
   });
 
+  it("reads a long log in batches, and keeps of it what the reader keeps", async () => {
+    const log = await open("long");
+    await log.read();
+    for (let n = 0; n < 230; n += 1) await log.append(reflected(n));
+    const sizes: number[] = [];
+    const sum = {
+      empty: 0,
+      add: (state: number, records: readonly StoredRecord[]) => {
+        sizes.push(records.length);
+        return records.reduce((total, { record }) => total + record.n, state);
+      },
+    };
+    const whole = await readLog(source(sessionSubject("long")), sum);
+    expect([whole.state, sizes]).toEqual([(229 * 230) / 2, [100, 100, 30]]);
+    await log.append(reflected(1000));
+    expect((await readLog(source(sessionSubject("long")), sum, whole)).state).toBe((229 * 230) / 2 + 1000);
+    expect(await operator.foldLog(sessionSubject("long"), sum)).toBe((229 * 230) / 2 + 1000);
+  });
+
   it("reads only what follows a log that is known, and all of one that is another by now", async () => {
     const subject = sessionSubject("known");
     const log = await open("known");
@@ -97,12 +117,12 @@ describe.runIf(enabled)("the logs against nats-server", () => {
     const first = await read(subject);
     expect(await read(subject, first)).toBe(first);
     await log.append(reflected(2));
-    const marked = { ...first, records: [{ sequence: 1, record: reflected(90) }] };
-    const numbers = async (known: StoredLog) => (await read(subject, known)).records.map(({ record }) => record.n);
+    const marked = { ...first, state: [{ sequence: 1, record: reflected(90) }] };
+    const numbers = async (known: Known) => (await read(subject, known)).state.map(({ record }) => record.n);
     expect(await numbers(marked)).toEqual([90, 2]);
-    expect(await numbers({ ...marked, last: Buffer.from("another record") })).toEqual([0, 1, 2]);
+    expect(await numbers({ ...marked, last: "another record" })).toEqual([0, 1, 2]);
     expect(await numbers({ ...marked, lastSequence: first.lastSequence + 100 })).toEqual([0, 1, 2]);
-    expect((await read(sessionSubject("never-written"), marked)).records).toEqual([]);
+    expect((await read(sessionSubject("never-written"), marked)).state).toEqual([]);
     expect((await read(subject)).bytes).toBe([0, 1, 2].reduce((sum, n) => sum + canonicalJSON(reflected(n)).length, 0));
   });
 

@@ -4,7 +4,7 @@ import { type Clock, systemClock } from "../clock.ts";
 import { retry, Transient } from "../http/retry.ts";
 import { canonicalJSON } from "../registry/digest.ts";
 import { connectForever, NatsUnavailable } from "./connection.ts";
-import { LogCorrupt, readRecords, type StoredLog } from "./log-records.ts";
+import { allRecords, LogCorrupt, readLog, type StoredLog, type StoredRecord } from "./log-records.ts";
 
 export { NatsUnavailable } from "./connection.ts";
 export { LogCorrupt } from "./log-records.ts";
@@ -93,7 +93,7 @@ class NatsSessionLog implements SessionLog {
 
   read(): Promise<{ records: LogRecord[]; lastSequence: number }> {
     return this.#inOrder(async () => {
-      const { records, lastSequence } = await this.#readBack();
+      const { state: records, lastSequence } = await this.#readBack();
       this.#lastSequence = lastSequence;
       this.#newestEpoch = records.at(-1)?.record.epoch ?? 0;
       return { records: records.map(({ record }) => record), lastSequence };
@@ -161,7 +161,7 @@ class NatsSessionLog implements SessionLog {
    */
   async #settle(record: LogRecord, lastSequence: number): Promise<{ stored: boolean; lastSequence: number }> {
     const log = await this.#readBack();
-    const [first, ...more] = log.records.filter(({ sequence }) => sequence > lastSequence);
+    const [first, ...more] = log.state.filter(({ sequence }) => sequence > lastSequence);
     if (!first && log.lastSequence > lastSequence) return { stored: false, lastSequence: log.lastSequence };
     if (first && more.length === 0 && isSame(first.record, record)) return { stored: true, lastSequence: log.lastSequence };
     const other = more.at(-1)?.record ?? first?.record;
@@ -169,9 +169,10 @@ class NatsSessionLog implements SessionLog {
     throw fenced(this.#options.subject, record, who);
   }
 
-  async #readBack(): Promise<StoredLog> {
+  async #readBack(): Promise<StoredLog<readonly StoredRecord[]>> {
     const { stream, subject, uid } = this.#options;
-    return await this.#pausing(() => readRecords(this.#connection, stream, subject, logConsumer(uid)));
+    const source = { connection: this.#connection, stream, subject, name: logConsumer(uid) };
+    return await this.#pausing(() => readLog(source, allRecords));
   }
 
   /** Retries until success, the deadline or the signal. Permanent errors are rethrown at once. */

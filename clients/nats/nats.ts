@@ -7,11 +7,12 @@ import { parseJSON } from "../http/json.ts";
 import { connectForever, type NatsEndpoint, NatsUnavailable } from "./connection.ts";
 import { type EventLimits, type EventSubscriber, eventStreamOf, keepSubscribers, storeEvent } from "./events.ts";
 import { KnownLogs } from "./known-logs.ts";
-import { readRecords } from "./log-records.ts";
+import { allRecords, type Fold, readLog, type StoredLog, type StoredRecord } from "./log-records.ts";
 import { ensureStream } from "./stream.ts";
 
 export { NatsUnavailable } from "./connection.ts";
 export type { EventSubscriber } from "./events.ts";
+export type { Fold } from "./log-records.ts";
 
 export type LogKind = "session" | "evaluation";
 
@@ -27,6 +28,8 @@ export type OperatorNats = {
   /** Stores an event. One whose `id` the stream has known for less than a day is stored once. */
   publishEvent(event: CloudEvent): Promise<void>;
   readLog(subject: string): Promise<{ records: LogRecord[]; lastSequence: number }>;
+  /** What is kept of a log that may be larger than memory. The same `fold` object must be given for a subject each time. */
+  foldLog<State>(subject: string, fold: Fold<State>): Promise<State>;
   /** Calls back after each append to any log. A hint: appends while NATS is unavailable are not reported later. */
   onActivity(callback: (kind: LogKind, uid: string) => void): void;
   onProgress(callback: (uid: string, progress: Progress) => void): void;
@@ -36,6 +39,10 @@ export type OperatorNats = {
 };
 
 const patience = 5_000;
+/** Bytes of the messages of logs that are kept whole; parsed, they take a few times as much memory. */
+const mostBytes = 8 * 1024 * 1024;
+/** Logs of which a summary is kept. */
+const mostSummaries = 1_000;
 
 const logs = {
   name: logStream,
@@ -48,7 +55,12 @@ export function connectNats(endpoint: NatsEndpoint): OperatorNats {
   const connecting = connectForever(endpoint, { name: "rune-operator" });
   connecting.catch(() => undefined);
   let closing = false;
-  const known = new KnownLogs();
+  const whole = new KnownLogs<StoredLog<readonly StoredRecord[]>>(mostBytes, ({ bytes }) => bytes);
+  const summaries = new KnownLogs<StoredLog<unknown>>(mostSummaries, () => 1);
+  const read = async <State>(subject: string, fold: Fold<State>, known: StoredLog<State> | undefined) => {
+    const source = { connection: await connected(), stream: logStream, subject, name: `operator-${randomUUID()}` };
+    return await unavailable(readLog(source, fold, known));
+  };
   const connected = () => within(connecting, patience, `NATS at ${endpoint.url} is unavailable`);
   const subscribe = (subject: string, deliver: (subject: string, data: Uint8Array) => void) => {
     const listen = async () => {
@@ -66,9 +78,14 @@ export function connectNats(endpoint: NatsEndpoint): OperatorNats {
     },
     publishEvent: async (event) => unavailable(storeEvent(await connected(), event)),
     readLog: async (subject) => {
-      const log = await unavailable(readRecords(await connected(), logStream, subject, `operator-${randomUUID()}`, known.get(subject)));
-      known.set(subject, log);
-      return { records: log.records.map(({ record }) => record), lastSequence: log.lastSequence };
+      const log = await read(subject, allRecords, whole.get(subject));
+      whole.set(subject, log);
+      return { records: log.state.map(({ record }) => record), lastSequence: log.lastSequence };
+    },
+    foldLog: async <State>(subject: string, fold: Fold<State>) => {
+      const log = await read(subject, fold, summaries.get(subject) as StoredLog<State> | undefined);
+      summaries.set(subject, log);
+      return log.state;
     },
     onActivity: (callback) => {
       for (const kind of ["session", "evaluation"] as const) subscribe(`rune.${kind}.*`, (subject) => callback(kind, lastToken(subject)));

@@ -1,7 +1,7 @@
 import type { Task } from "@rune/crds/kinds/agent-session";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { programOf } from "./program.ts";
+import { cutAfter, programOf } from "./program.ts";
 
 const stub = "import lib\n\ndef solve(x):\n";
 const task: Task = { id: "t", description: "Write solve.", tests: "assert solve()", entryPoint: "solve", stub };
@@ -75,6 +75,9 @@ test("what stands above a repeated function is kept once, its decorators with it
   expect(programOf(decorated, "```python\n@lib.traced\ndef solve(x):\n    return K\n```")).toBe(
     "import lib\nK = 1\n\n@lib.traced\ndef solve(x):\n    return K\n",
   );
+  const long = { ...task, stub: "import lib\n\n@lib.traced\n@lib.cached(\n    size=4,\n)  # small\n# as documented\ndef solve(x):\n" };
+  const whole = "@lib.traced\n@lib.cached(\n    size=4,\n)\ndef solve(x):\n    return 1\n";
+  expect(programOf(long, `\`\`\`python\n${whole}\`\`\``)).toBe(`import lib\n\n${whole}`);
   expect(programOf({ ...task, stub: "class Helper:\n" }, "```python\ndef solve(x):\n    return 1\n```")).toBe(
     "def solve(x):\n    return 1\n",
   );
@@ -142,7 +145,7 @@ test("whatever is answered gives a text, soon", () => {
 });
 
 test("a program is cut to what a log record carries, between characters, and is valid Unicode", () => {
-  const program = programOf(bare, "\u{1F600}\n".repeat(10_000), 5000);
+  const program = cutAfter(5000, programOf(bare, "\u{1F600}\n".repeat(10_000)));
   expect(Buffer.byteLength(JSON.stringify(program))).toBeLessThanOrEqual(5000);
   expect(Buffer.byteLength(JSON.stringify(program))).toBeGreaterThan(4000);
   expect(program.isWellFormed()).toBe(true);

@@ -16,12 +16,19 @@ const tokens =
 /**
  * The program in a continuation of `prefill`, in the forms that people and models use: the rest of the block that is
  * already open, or a block of its own, with or without a sentence before it, with or without the stub. The last
- * complete block that defines the entry point is used. It is cut after `longest` bytes of its JSON form, a log record's
- * limit.
+ * complete block that defines the entry point is used.
  */
-export function programOf(task: Task, continuation: string, longest = 65_536): string {
+export function programOf(task: Task, continuation: string): string {
   const program = chosen(task, withoutRepeatedSpace(task, continuation)).trimEnd();
-  return cut(program === "" ? "" : `${program}\n`.toWellFormed(), longest);
+  return program === "" ? "" : `${program}\n`.toWellFormed();
+}
+
+/** A program without its end, if its JSON form has more bytes than a log record holds; cut between characters. */
+export function cutAfter(longest: number, program: string): string {
+  let characters = Array.from(program);
+  while (Buffer.byteLength(JSON.stringify(characters.join(""))) > longest)
+    characters = characters.slice(0, Math.floor(characters.length * 0.9));
+  return characters.join("");
 }
 
 function chosen({ entryPoint, stub = "" }: Task, continuation: string): string {
@@ -111,21 +118,19 @@ function definition(name: string): RegExp {
 function withPreamble(entryPoint: string, stub: string, text: string): string {
   const at = stub.search(definition(entryPoint));
   const lines = (at < 0 ? stub : stub.slice(0, at)).trim().split("\n");
-  while (lines.at(-1)?.startsWith("@")) lines.pop();
-  const preamble = lines.join("\n").trim();
+  const preamble = withoutDecorators(lines).join("\n").trim();
   const unfinished = at < 0 && /[:,([{=\\]$/.test(preamble);
   return preamble === "" || unfinished || text.includes(preamble) ? text : `${preamble}\n\n${text}`;
+}
+
+/** Without the decorators at the end, each of which may span lines. */
+function withoutDecorators(lines: readonly string[]): readonly string[] {
+  const statement = lines.findLastIndex((line) => /^[^\s)\]}#]/.test(line));
+  return lines[statement]?.startsWith("@") ? withoutDecorators(lines.slice(0, statement)) : lines;
 }
 
 /** Where a chat template trims the prefill, the model writes its trailing whitespace again. */
 function withoutRepeatedSpace(task: Task, continuation: string): string {
   const [space = ""] = /\s*$/.exec(prefill(task)) ?? [];
   return continuation.startsWith(space) ? continuation.slice(space.length) : continuation;
-}
-
-function cut(program: string, longest: number): string {
-  let characters = Array.from(program);
-  while (Buffer.byteLength(JSON.stringify(characters.join(""))) > longest)
-    characters = characters.slice(0, Math.floor(characters.length * 0.9));
-  return characters.join("");
 }

@@ -33,6 +33,17 @@ it.each([
   expect(() => credentialFrom(config({ "r.example:5000": {} }), address)).toThrow("for r.example:5000, not");
 });
 
+it.each([
+  [["/other", "/team"], "/team"],
+  [["/other", ""], ""],
+  [["", "/team/"], "/team/"],
+  [["/te", "/v2/"], "/v2/"],
+  [["/other", "/another"], "/other"],
+])("takes among %j of one host the entry with the nearest path, %s", (paths, right) => {
+  const auths = Object.fromEntries(paths.map((path) => [`registry.example.org:5000${path}`, { username: path || "host", password: "p" }]));
+  expect(credentialFrom(config(auths), url).login).toMatchObject({ username: right || "host" });
+});
+
 it("brings certificates, with a login or without", () => {
   expect(credentialFrom(config({}, { ca: "PEM" }), url)).toEqual({ login: { kind: "Nobody" }, ca: "PEM" });
 });

@@ -25,15 +25,17 @@ const dockerConfig = z.object({ auths: z.record(z.string(), entry).default({}), 
 
 /**
  * What a credential's text says for the registry at `url`: a bearer token, or a `config.json` as of Docker with this registry in its
- * `auths`, and with our own field `ca`. Empty text is nobody's. Throws RegistryDenied where it names other registries alone.
+ * `auths`, the entry with the nearest path, and with our own field `ca`. Empty text is nobody's. Throws RegistryDenied where it names other registries alone.
  */
 export function credentialFrom(text: string, url: string): Credential {
   if (!text.startsWith("{")) return { login: text ? { kind: "Token", token: text } : { kind: "Nobody" } };
   const parsed = dockerConfig.safeParse(parseJSON(Buffer.from(text)));
   if (!parsed.success) throw new RegistryDenied("the registry's credentials are no config.json with `auths`; make the Secret again");
   const { auths, ca } = parsed.data;
-  const { host, protocol } = new URL(url);
-  const found = Object.entries(auths).find(([name]) => hostOf(name, protocol) === host);
+  const { host, pathname, protocol } = new URL(url);
+  const [found] = Object.entries(auths)
+    .filter(([name]) => hostOf(name, protocol) === host)
+    .sort(([a], [b]) => nearness(b, pathname) - nearness(a, pathname));
   if (!found && Object.keys(auths).length > 0)
     throw new RegistryDenied(
       `the credentials are for ${Object.keys(auths)
@@ -47,6 +49,13 @@ export function credentialFrom(text: string, url: string): Credential {
 function hostOf(name: string, protocol: string): string {
   const host = name.replace(/^https?:\/\//, "").replace(/\/.*$/, "");
   return URL.parse(`${protocol}//${host}`)?.host ?? host.toLowerCase();
+}
+
+/** As the kubelet chooses: the longest path that the registry is under, then the host alone, then any. */
+function nearness(name: string, pathname: string): number {
+  const [, path = ""] = /^(?:https?:\/\/)?[^/]*(.*)$/.exec(name) ?? [];
+  const within = path.replace(/^\/v[12](?=\/|$)/, "").replace(/\/*$/, "/");
+  return pathname.replace(/\/*$/, "/").startsWith(within) ? within.length : 0;
 }
 
 function loginOf(found: z.infer<typeof entry> | undefined): Login {

@@ -30,7 +30,7 @@ const services = () =>
     config,
     registry,
     runnerToken: () => "token",
-    logs: { readLog: async () => ({ records: [], lastSequence: 0 }) },
+    logs: { readLog: async () => ({ records: [], lastSequence: 0 }), foldLog: async (_: string, { empty }: { empty: unknown }) => empty },
     onNotice: () => undefined,
     clusterDNS: "10.96.0.10",
   }) as unknown as Services;

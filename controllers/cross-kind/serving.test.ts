@@ -49,7 +49,7 @@ beforeEach(async () => {
     natsCredentials: unexpected,
     nonce: unexpected,
     runnerToken: unexpected,
-    logs: { readLog: unexpected },
+    logs: { readLog: unexpected, foldLog: unexpected },
     progress: () => undefined,
     mlflow: undefined,
     events: undefined,

@@ -355,6 +355,11 @@ describe("the end", () => {
     expect(decideOn(ended, { spentLogins: [login] })).toMatchObject({ kind: "unchanged", deletes: [login] });
   });
 
+  it("makes its own server again where that is gone before the word was asked for, as after a suspension", () => {
+    const outcome = decideOn(learnt, { server: undefined, ownServer: undefined, adapter: undefined });
+    expect(outcome).toMatchObject({ kind: "progressing", reason: "ServerNotReady", creates: [{ kind: "ModelServer" }] });
+  });
+
   it("is put off by suspending, which lets GPUs go and keeps what is known", () => {
     const outcome = decideOn(learnt, { spec: { suspend: true }, ownServer: own, adapter: theAdapter });
     expect(outcome).toMatchObject({ kind: "waiting", reason: "Suspended", status: undefined });

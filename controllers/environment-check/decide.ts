@@ -132,7 +132,8 @@ function awaitServer({ check, server }: World): Outcome {
 function awaitWord(world: World, config: OperatorConfig, seconds: number): Outcome {
   const { check, server, adapter, ask } = world;
   const made = check.status?.adapter;
-  if (!made || !server) return unchanged();
+  if (!made) return unchanged();
+  if (!server) return awaitServer(world);
   if (!adapter) return progressing(CheckReason.AdapterLoading, `creates the Adapter ${made.name}`).creating(adapterOf(check, made));
   const loading = claimed(world, made.name);
   if (loading) return loading;
@@ -154,8 +155,9 @@ function awaitKnownGood(world: World): Outcome {
 }
 
 /** Claims an adapter on the server and waits until it is loaded; null once it is. */
-function claimed({ check, server }: World, adapter: string): Outcome | null {
-  if (!server) return unchanged();
+function claimed(world: World, adapter: string): Outcome | null {
+  const { check, server } = world;
+  if (!server) return awaitServer(world);
   const { name } = server.metadata;
   if (check.status?.claim?.adapter !== adapter)
     return progressing(CheckReason.AdapterLoading, `claims ${adapter} of ${name}`, { claim: { server: name, adapter } }).atOnce();

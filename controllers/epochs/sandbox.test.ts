@@ -38,6 +38,12 @@ describe("a sandbox's policy", () => {
   });
 });
 
+it("a sandbox runs where the installation says", () => {
+  const where = { nodeSelector: { "kubernetes.io/arch": "arm64" }, tolerations: [{ key: "pool", operator: "Exists" as const }] };
+  expect(sandboxPod(request, { ...config, jobs: { ...config.jobs, ...where } }).spec).toMatchObject(where);
+  expect(sandboxPod(request, config).spec).not.toHaveProperty("nodeSelector");
+});
+
 describe("a sandbox's CPU", () => {
   const roomy = { ...config, sandbox: operatorConfig.shape.sandbox.parse({ cpu: "500m", cpuRequest: "50m" }) };
 

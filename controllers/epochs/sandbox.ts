@@ -17,6 +17,7 @@ import {
   pulling,
   restrictedContainer,
   restrictedPod,
+  schedulingOf,
 } from "../pods/pod.ts";
 import { podStatusOf } from "../pods/problems.ts";
 import type { Blocker } from "../shared/check.ts";
@@ -130,6 +131,7 @@ export function sandboxPod({ owner, epoch, uid, spec }: SandboxRequest, config: 
     spec: {
       ...restrictedPod(uid),
       ...pulling(config),
+      ...schedulingOf(config.jobs),
       ...(runtimeClassName && { runtimeClassName }),
       // An unreachable resolver: lookups fail at once instead of hanging on the network policy.
       ...({ dnsPolicy: "None", dnsConfig: { nameservers: ["127.0.0.1"] } } as object),

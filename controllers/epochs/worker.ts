@@ -14,6 +14,7 @@ import {
   pulling,
   restrictedContainer,
   restrictedPod,
+  schedulingOf,
   specMount,
   specVolume,
   temporaryMount,
@@ -105,6 +106,7 @@ export function workerObjects(input: WorkerInput, config: OperatorConfig): KubeO
   const pod = {
     ...restrictedPod(),
     ...pulling(config),
+    ...schedulingOf(config.jobs),
     containers: [
       {
         name: component,

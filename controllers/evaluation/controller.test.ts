@@ -52,7 +52,7 @@ async function startOperator(): Promise<void> {
     bundledTaskSet: unexpected,
     natsCredentials: unexpected,
     runnerToken: () => "token",
-    logs: { readLog: async () => ({ records: [], lastSequence: 0 }) },
+    logs: { readLog: async () => ({ records: [], lastSequence: 0 }), foldLog: async (_: string, { empty }: { empty: unknown }) => empty },
     onNotice: () => undefined,
     clusterDNS: "10.96.0.10",
   } as unknown as Services;

@@ -17,7 +17,7 @@ import { type AskedTasks, observeTasks } from "../shared/task-set.ts";
 import { activeServer, deadlineOf } from "./arms.ts";
 import { observeEvidence } from "./evidence.ts";
 import { type Plan, readPlan } from "./plan.ts";
-import { type Arm, type LogState, summarize, type World } from "./world.ts";
+import { type Arm, judgedSoFar, type LogState, type World } from "./world.ts";
 
 /** All reads of a pass. */
 export async function observe(evaluation: Evaluation, context: Context, services: Services): Promise<World> {
@@ -34,7 +34,7 @@ export async function observe(evaluation: Evaluation, context: Context, services
   const over = isTerminal(evaluation) || evaluation.metadata.deletionTimestamp !== undefined;
   const plan = over ? undefined : readPlan(ownChild(evaluation, cache(configMaps).get({ namespace, name: planName(evaluation) })));
   const starting = sandbox.state === "Ready" && worker.state === "Absent" && !over ? sandbox : undefined;
-  const log = epoch > 0 && !over ? await observeLog(evaluation, services) : summarize([]);
+  const log = epoch > 0 && !over ? await observeLog(evaluation, services) : judgedSoFar.empty;
   const named = <T>(names: readonly (string | undefined)[], get: (name: string) => T | undefined) =>
     new Map(
       names.flatMap((each) => {
@@ -101,7 +101,7 @@ async function mint(evaluation: Evaluation, plan: Plan, now: Date, services: Ser
 
 async function observeLog(evaluation: Evaluation, services: Services): Promise<LogState> {
   try {
-    return summarize((await services.logs.readLog(evaluationSubject(evaluation.metadata.uid))).records);
+    return await services.logs.foldLog(evaluationSubject(evaluation.metadata.uid), judgedSoFar);
   } catch (error) {
     return { unavailable: (error as Error).message };
   }

@@ -1,5 +1,5 @@
+import type { Fold } from "@rune/clients/nats/nats";
 import type { ProbeTargets } from "@rune/crds/contracts/pod";
-import type { LogRecord } from "@rune/crds/contracts/session-log";
 import type { Isolation } from "@rune/crds/fields/isolation";
 import type { Adapter } from "@rune/crds/kinds/adapter";
 import type { AgentSession } from "@rune/crds/kinds/agent-session";
@@ -57,12 +57,15 @@ export interface World extends EpochWorld {
 }
 
 /** Number of judged programs per arm, and the newest isolation proof. */
-export function summarize(records: readonly LogRecord[]): Extract<LogState, { completed: unknown }> {
-  const completed: Record<string, number> = {};
-  let isolation: Isolation | undefined;
-  for (const record of records) {
-    if (record.type === "judged") completed[record.arm] = (completed[record.arm] ?? 0) + record.samples.length;
-    if (record.type === "isolation") isolation = { ...record.isolation, time: record.time };
-  }
-  return { completed, ...(isolation && { isolation }) };
-}
+export const judgedSoFar: Fold<Extract<LogState, { completed: unknown }>> = {
+  empty: { completed: {} },
+  add: (before, records) => {
+    const completed = { ...before.completed };
+    let { isolation } = before;
+    for (const { record } of records) {
+      if (record.type === "judged") completed[record.arm] = (completed[record.arm] ?? 0) + record.samples.length;
+      if (record.type === "isolation") isolation = { ...record.isolation, time: record.time };
+    }
+    return { completed, ...(isolation && { isolation }) };
+  },
+};

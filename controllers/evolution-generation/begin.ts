@@ -148,7 +148,7 @@ export function begin(world: World, store: StoreTasks, now: Date): Outcome {
       ...frozen,
       spent: generation.spec.former?.spent ?? { evaluations: 0, gpuSeconds: 0 },
       archived: 0,
-      ...(generation.spec.hypernetwork && { hypernetwork: { pairs: generation.spec.former?.pairs ?? world.pairs ?? 0 } }),
+      ...(generation.spec.hypernetwork && { hypernetwork: { pairs: generation.spec.former?.pairs ?? world.pairs?.length ?? 0 } }),
     },
   ).atOnce();
 }

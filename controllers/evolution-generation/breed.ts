@@ -9,6 +9,7 @@ import { learnsAnew } from "./children.ts";
 import { runOf } from "./manifests.ts";
 import { GenerationReason } from "./reasons.ts";
 import { tierOf } from "./tier.ts";
+import { eachOnce } from "./training-data.ts";
 import { type Child, isUnavailable, type TrainingData, type World } from "./world.ts";
 
 const retrySeconds = 30;
@@ -80,9 +81,15 @@ function next(child: Child, world: World, now: Date): Child {
   if (!run) return child.state === "Planned" ? child : failed(child, "its TrainingRun was deleted");
   const seen: Child = { ...child, state: "Training", runUID: run.metadata.uid };
   const ended = failureOf(run);
-  if (ended?.reason === nothingToSearchBy && child.kind === "Merge" && !child.equalWeights) return withEqualWeights(seen, ended.message);
-  if (ended) return { ...failed(seen, `${ended.reason}: ${ended.message}`), gpuSeconds: gpuSecondsOf(run) };
-  if (isTrue(run, ConditionType.Succeeded)) return born({ ...seen, gpuSeconds: gpuSecondsOf(run) }, run, world, now);
+  // Those of its first run are in status already where it is made again.
+  const gpuSeconds = (child.gpuSeconds ?? 0) + gpuSecondsOf(run);
+  if (ended?.reason === nothingToSearchBy && child.kind === "Merge" && !child.equalWeights)
+    return { ...withEqualWeights(seen, ended.message), gpuSeconds };
+  if (ended) return { ...failed(seen, `${ended.reason}: ${ended.message}`), gpuSeconds };
+  if (isTrue(run, ConditionType.Succeeded)) {
+    const made = born(seen, run, world, now);
+    return made === seen ? seen : { ...made, gpuSeconds };
+  }
   const why = run.status?.attempts ? undefined : whyNeverStarted(child, run, world);
   return why ? failed(seen, why) : seen;
 }
@@ -113,22 +120,22 @@ function withEqualWeights({ runUID: _, ...child }: Child, why: string): Child {
 
 const failed = (child: Child, why: string): Child => ({ ...child, state: "Failed", why: why.slice(0, 500) });
 
+/** The same object while its Adapter is waited for. */
 function born(child: Child, run: TrainingRun, { adapters, server }: World, now: Date): Child {
   const name = run.status?.adapter;
   const adapter = name ? adapters.get(name) : undefined;
   if (!name || !adapter) {
     const since = Date.parse(getCondition(run, ConditionType.Succeeded)?.lastTransitionTime ?? "");
-    return now.getTime() - since < longestGapSeconds * 1000 ? waitingFor(child) : failed(child, `its Adapter ${name ?? ""} was deleted`);
+    return now.getTime() - since < longestGapSeconds * 1000 ? child : failed(child, `its Adapter ${name ?? ""} was deleted`);
   }
   if (isTrue(adapter, ConditionType.Stalled))
     return failed(child, `its Adapter ${name} is refused: ${getCondition(adapter, ConditionType.Stalled)?.message}`);
-  if (!isTrue(adapter, ConditionType.Ready)) return waitingFor(child);
+  if (!isTrue(adapter, ConditionType.Ready)) return child;
   const most = server?.spec.adapters.maxRank ?? Number.POSITIVE_INFINITY;
   if (adapter.spec.rank > most) return failed(child, `it has rank ${adapter.spec.rank}, and ${server?.metadata.name} takes ${most}`);
   return { ...child, state: "Born", adapter: name, ...artifactOf(adapter), ...weightsOf(run) };
 }
 
-const waitingFor = ({ gpuSeconds: _, ...child }: Child): Child => child;
 const artifactOf = ({ spec: { artifact } }: Adapter) => ({ digest: artifact.digest, repository: artifact.repository });
 const weightsOf = ({ status }: TrainingRun) => (status?.result?.metrics?.weights ? { weights: status.result.metrics.weights } : {});
 
@@ -144,9 +151,9 @@ function gpuSecondsOf({ spec, status }: TrainingRun): number {
 function unionOf({ parents }: Child, { learnt }: World): TrainingData {
   if (isUnavailable(learnt)) return { artifacts: [] };
   const all = parents.flatMap((name) => learnt.get(name) ?? []);
-  const byDigest = new Map(all.flatMap(({ artifacts }) => artifacts.map((artifact) => [artifact.digest, artifact])));
+  const artifacts = eachOnce(all.flatMap((each) => each.artifacts));
   const { sft, include } = all.find((each) => each.sft) ?? {};
-  return { artifacts: [...byDigest.values()].toSorted((a, b) => (a.digest < b.digest ? -1 : 1)).slice(0, 500), sft, include };
+  return { artifacts: artifacts.toSorted((a, b) => (a.digest < b.digest ? -1 : 1)).slice(0, 500), sft, include };
 }
 
 /** Where an adapter's training settings are unknown, a new one of its shape is at least as large. */

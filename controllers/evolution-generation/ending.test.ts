@@ -65,6 +65,16 @@ describe("pruning", () => {
       {},
     ],
     ["too few would be left", {}, { pruning: { minimumPopulation: 5 } }],
+    ["too few would be left, since some were deleted", { adapters: adaptersOf("low", "king") }, {}],
+    [
+      "too few would be left, since some are archived",
+      {
+        adapters: new Map(
+          ["a", "b", "low", "new", "king"].map((name) => [name, anAdapter(name, { status: { archived: name < "c" || name === "new" } })]),
+        ),
+      },
+      {},
+    ],
     ["nobody is to be archived", {}, { pruning: { belowBase: false, minimumPopulation: 2 } }],
   ])("spares it where %s", (_, world, more) => {
     expect(at(world, more).status).toMatchObject({ decisions: [] });

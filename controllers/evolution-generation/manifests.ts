@@ -1,3 +1,4 @@
+import type { ArtifactReference } from "@rune/crds/fields/artifact-reference";
 import type { MeasuredTasks } from "@rune/crds/fields/measurement";
 import type { Resources } from "@rune/crds/fields/scheduling";
 import type { EvolutionGeneration } from "@rune/crds/kinds/evolution-generation";
@@ -108,10 +109,15 @@ export const retrainingLabels = ({ metadata: { name, uid } }: EvolutionGeneratio
 });
 
 /** Retrains the hypernetwork. It has no owner: later generations use it when this one has long been deleted. */
-export function hypernetworkRun(generation: EvolutionGeneration, name: string, server: ModelServer): DynamicObject {
-  const { sessions, settings = {} } = generation.spec.hypernetwork ?? {};
+export function hypernetworkRun(
+  generation: EvolutionGeneration,
+  name: string,
+  server: ModelServer,
+  artifacts: readonly ArtifactReference[],
+): DynamicObject {
+  const { settings = {} } = generation.spec.hypernetwork ?? {};
   const metadata = { name, namespace: generation.metadata.namespace, labels: retrainingLabels(generation) };
-  return trainingRun(generation, metadata, server, { hypernetwork: settings, corpus: { sessions } });
+  return trainingRun(generation, metadata, server, { hypernetwork: settings, corpus: { artifacts } });
 }
 
 function trainingRun(

@@ -76,14 +76,14 @@ function generatorRunOf({ metadata: { namespace }, spec: { variation } }: Evolut
   return name ? cache(trainingRuns).get({ namespace, name }) : undefined;
 }
 
-/** Counts sessions only where a decision depends on their number. */
+/** Lists sessions only where a decision depends on them. */
 function observeRetraining(generation: EvolutionGeneration, step: Step | undefined, cache: Cache): Pick<World, "pairs" | "retraining"> {
   const { namespace } = generation.metadata;
   const labels = generation.spec.hypernetwork?.sessions.matchLabels;
   const run = generation.status?.hypernetwork?.run;
-  const counts = labels && (step === "Begin" || step === "End");
+  const isNeeded = labels && (step === "Begin" || step === "End");
   return {
-    pairs: counts ? pairsIn(cache(agentSessions).list({ namespace, labels })) : undefined,
+    pairs: isNeeded ? pairsIn(cache(agentSessions).list({ namespace, labels })) : undefined,
     retraining: run ? cache(trainingRuns).get({ namespace, name: run }) : undefined,
   };
 }

@@ -13,21 +13,22 @@ export function prune(world: World, now: Date): Outcome {
   const { belowBase, patience, minimumPopulation } = spec.pruning;
   const members = (status.members ?? []).map((member) => counted(member, world));
   const due = belowBase ? measured(members).filter(({ belowBase: count = 0 }) => count >= patience) : [];
-  const kept = (status.children ?? []).filter(({ state }) => state === "Kept").length;
-  let population = members.length + kept;
+  const kept = (status.children ?? []).flatMap(({ state, adapter }) => (state === "Kept" && adapter ? [adapter] : []));
+  let population = [...members.map(({ name }) => name), ...kept].filter((name) => isThere(name, world)).length;
   const archived: Decision[] = [];
   const spared: { name: string; why: string }[] = [];
   for (const member of due.toSorted((a, b) => rateOf(a.passAt1).upper - rateOf(b.passAt1).upper)) {
     // A decision about weights applies to every Adapter that has them.
     if (archived.some(({ digest }) => digest === member.digest)) continue;
     const twins = members.filter(({ digest }) => digest === member.digest);
+    const fewer = twins.filter(({ name }) => isThere(name, world)).length;
     const why =
       twins.map((twin) => whySpared(twin, world)).find((each) => each !== null) ??
-      (population - twins.length < minimumPopulation ? `fewer than ${minimumPopulation} adapters would be left` : null);
+      (population - fewer < minimumPopulation ? `fewer than ${minimumPopulation} adapters would be left` : null);
     if (why) spared.push({ name: member.name, why: why.slice(0, 300) });
     else {
       archived.push(archivalOf(member, world, now));
-      population -= twins.length;
+      population -= fewer;
     }
   }
   const message = `${archived.length} of ${members.length} members are archived${spared.length > 0 ? `, ${spared.length} are spared` : ""}`;
@@ -37,6 +38,12 @@ export function prune(world: World, now: Date): Outcome {
     ...(spared.length > 0 && { spared }),
     pruned: true,
   }).atOnce();
+}
+
+/** Whether the next generation could find it. */
+function isThere(name: string, { adapters }: World): boolean {
+  const adapter = adapters.get(name);
+  return adapter !== undefined && !adapter.metadata.deletionTimestamp && !adapter.status?.archived;
 }
 
 /** A member with its count of consecutive generations entirely below the base; unchanged if it wasn't measured. */

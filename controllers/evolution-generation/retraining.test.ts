@@ -10,6 +10,8 @@ const spec = {
   variation: { generate: { hypernetwork: { run: "first" } } },
   hypernetwork: { sessions: { matchLabels: { team: "blue" } }, retrainAfterPairs: 5, settings: { steps: 7, minimumPairs: 12 } },
 };
+const pairsOf = (count: number) =>
+  Array.from({ length: count }, (_, n) => ({ ...trajectory, digest: `sha256:${String(n).padStart(64, "0")}` }));
 /** A generation that has decided everything and is recorded in the experiment tracker. */
 const over = {
   ...selected,
@@ -24,38 +26,44 @@ const at = (hypernetwork: object, world: Partial<World> = {}, more: object = {})
 
 it("learns from sessions that were solved and are sealed", () => {
   const sessions = [{ outcome: "Solved", trajectory }, { outcome: "Exhausted", trajectory }, { outcome: "Solved" }, undefined];
-  expect(pairsIn(sessions.map((status) => aSession({ status })))).toBe(1);
+  expect(pairsIn(sessions.map((status) => aSession({ status })))).toEqual([trajectory]);
 });
 
 describe("a hypernetwork", () => {
   it("is known from the first generation's beginning by how many sessions there were, later by what it has learnt from", () => {
-    expect(decideOn({ generation: aGeneration({ spec }), pairs: 12 }).status).toMatchObject({ hypernetwork: { pairs: 12 } });
+    expect(decideOn({ generation: aGeneration({ spec }), pairs: pairsOf(12) }).status).toMatchObject({ hypernetwork: { pairs: 12 } });
     const former = { name: "g", spent: { evaluations: 0, gpuSeconds: 0 }, withoutImprovement: 0, belowBase: [], archived: [], pairs: 9 };
     const later = { ...spec, generation: 2, rootRef: { name: "root", uid: "u" }, former };
-    expect(decideOn({ generation: aGeneration({ spec: later }), pairs: 12 }).status).toMatchObject({ hypernetwork: { pairs: 9 } });
+    expect(decideOn({ generation: aGeneration({ spec: later }), pairs: pairsOf(12) }).status).toMatchObject({ hypernetwork: { pairs: 9 } });
   });
 
   it("is trained again once enough sessions more were solved: decided first, then made, then handed on", () => {
-    expect(at({ pairs: 10 }, { pairs: 14 }).creates.map(({ kind }) => kind)).toEqual(["EvolutionGeneration"]);
-    const decided = at({ pairs: 10 }, { pairs: 15 });
+    expect(at({ pairs: 10 }, { pairs: pairsOf(14) }).creates.map(({ kind }) => kind)).toEqual(["EvolutionGeneration"]);
+    const decided = at({ pairs: 10 }, { pairs: pairsOf(15) });
     expect(decided).toMatchObject({ creates: [], reason: "Retraining", status: { hypernetwork: { pairs: 15, run: "parsers-h1" } } });
-    const made = at({ pairs: 15, run: "parsers-h1" }, { pairs: 16 });
+    const made = at({ pairs: 15, run: "parsers-h1" }, { pairs: pairsOf(16) });
     expect(made.creates).toMatchObject([
       {
         kind: "TrainingRun",
         metadata: { name: "parsers-h1" },
-        spec: { hypernetwork: { steps: 7 }, corpus: { sessions: { matchLabels: { team: "blue" } } } },
+        spec: { hypernetwork: { steps: 7 }, corpus: { artifacts: pairsOf(16) } },
       },
     ]);
     expect(made.creates[0]?.metadata.ownerReferences).toBeUndefined();
     const retraining = ours("parsers-h1", [], { labels: made.creates[0]?.metadata.labels }) as never;
-    const [next] = at({ pairs: 15, run: "parsers-h1" }, { pairs: 16, retraining }).creates;
+    const [next] = at({ pairs: 15, run: "parsers-h1" }, { pairs: pairsOf(16), retraining }).creates;
     expect(next?.spec).toMatchObject({ former: { pairs: 15 }, variation: { generate: { hypernetwork: { run: "parsers-h1" } } } });
+  });
+
+  it("learns from the newest that one run takes, and isn't made of nothing", () => {
+    const [made] = at({ pairs: 700, run: "parsers-h1" }, { pairs: pairsOf(700) }).creates;
+    expect(made?.spec).toMatchObject({ corpus: { artifacts: pairsOf(500) } });
+    expect(at({ pairs: 700, run: "parsers-h1" }, { pairs: [] }).creates.map(({ kind }) => kind)).toEqual(["EvolutionGeneration"]);
   });
 
   it("isn't trained again from fewer sessions than its training needs, for which the run would wait", () => {
     const reasonWith = (pairs: number, settings?: object) =>
-      at({ pairs: 0 }, { pairs }, { hypernetwork: { ...spec.hypernetwork, settings } }).reason;
+      at({ pairs: 0 }, { pairs: pairsOf(pairs) }, { hypernetwork: { ...spec.hypernetwork, settings } }).reason;
     expect([reasonWith(11, { minimumPairs: 12 }), reasonWith(12, { minimumPairs: 12 })]).toEqual(["Continued", "Retraining"]);
     expect([reasonWith(49), reasonWith(50)]).toEqual(["Continued", "Retraining"]);
   });
@@ -70,10 +78,10 @@ describe("a hypernetwork", () => {
   });
 
   it("isn't trained for a chain that ends here, nor beyond its GPU hours", () => {
-    expect(at({ pairs: 0 }, { pairs: 99 }, { maxGenerations: 1 })).toMatchObject({ kind: "succeeded", creates: [] });
+    expect(at({ pairs: 0 }, { pairs: pairsOf(99) }, { maxGenerations: 1 })).toMatchObject({ kind: "succeeded", creates: [] });
     const former = { name: "g", spent: { evaluations: 0, gpuSeconds: 7200 }, withoutImprovement: 0, belowBase: [], archived: [] };
     const later = { generation: 2, rootRef: { name: "root", uid: "u" }, former, budget: { gpuHours: 2 } };
-    expect(at({ pairs: 0 }, { pairs: 99 }, later)).toMatchObject({ kind: "succeeded", reason: "BudgetExhausted", creates: [] });
+    expect(at({ pairs: 0 }, { pairs: pairsOf(99) }, later)).toMatchObject({ kind: "succeeded", reason: "BudgetExhausted", creates: [] });
   });
 
   it("stays as it is where nobody asked for more", () => {

@@ -85,6 +85,21 @@ describe("what an adapter has learnt from", () => {
     expect(found.get("child")?.artifacts).toEqual([trajectory("1", "rune/team/corpora"), trajectory("2", "rune/team/corpora")]);
   });
 
+  it("is found in a step for each ancestor, however many ways lead to it", async () => {
+    let parents = [taught("a", ["1"]), taught("b", ["2"])];
+    for (let generation = 1; generation <= 40; generation += 1)
+      parents = ["a", "b"].map((name) => taught(`${name}${generation}`, [], { parents }));
+    const found = (await learnt("a40", "b40")) as ReadonlyMap<string, { artifacts: object[] }>;
+    expect(found.get("b40")?.artifacts).toEqual([trajectory("1", "rune/team/corpora"), trajectory("2", "rune/team/corpora")]);
+  });
+
+  it("is what its artifact says where an adapter names itself as an ancestor", async () => {
+    const adapter = taught("a", ["3"], { run: false });
+    const { digest } = adapter.spec.artifact;
+    objects = [{ ...adapter, spec: { ...adapter.spec, parents: [{ name: "a", digest }] } }];
+    expect(await learnt("a")).toEqual(new Map([["a", { artifacts: [trajectory("3")] }]]));
+  });
+
   it("is in its artifact where a run is gone: digests, which are looked for beside the adapters", async () => {
     taught("a", ["3"], { run: false });
     expect(await learnt("a")).toEqual(new Map([["a", { artifacts: [trajectory("3")] }]]));

@@ -21,11 +21,13 @@ export async function readTrainingData(
   services: Services,
 ): Promise<ReadonlyMap<string, TrainingData> | Unavailable> {
   const get = (name: string) => cache(adapters).get({ namespace, name });
+  const known = new Map<string, TrainingData | null>();
   try {
     const found = new Map<string, TrainingData>();
     for (const name of names) {
       const adapter = get(name);
-      if (adapter) found.set(name, (await ofRuns(adapter, cache, services)) ?? { artifacts: await ofArtifact(adapter, services) });
+      if (adapter)
+        found.set(name, (await ofRuns(adapter, { cache, services, known })) ?? { artifacts: await ofArtifact(adapter, services) });
     }
     return found;
   } catch (error) {
@@ -33,8 +35,26 @@ export async function readTrainingData(
   }
 }
 
-/** According to runs; null where one was deleted. */
-async function ofRuns(adapter: Adapter, cache: Cache, services: Services): Promise<TrainingData | null> {
+/** `known`: by name, what was found of an adapter; ancestors are common to many. */
+interface Lineage {
+  readonly cache: Cache;
+  readonly services: Services;
+  readonly known: Map<string, TrainingData | null>;
+}
+
+/** According to runs; null where one was deleted, or where an adapter names itself among its ancestors. */
+async function ofRuns(adapter: Adapter, lineage: Lineage): Promise<TrainingData | null> {
+  const { name } = adapter.metadata;
+  const found = lineage.known.get(name);
+  if (found !== undefined) return found;
+  lineage.known.set(name, null);
+  const data = await ofRunAndParents(adapter, lineage);
+  lineage.known.set(name, data);
+  return data;
+}
+
+async function ofRunAndParents(adapter: Adapter, lineage: Lineage): Promise<TrainingData | null> {
+  const { cache, services } = lineage;
   const { namespace } = adapter.metadata;
   const { source, parents = [] } = adapter.spec;
   const run = source.kind === "TrainingRun" && source.name ? cache(trainingRuns).get({ namespace, name: source.name }) : undefined;
@@ -45,13 +65,13 @@ async function ofRuns(adapter: Adapter, cache: Cache, services: Services): Promi
   const inherited: (TrainingData | null)[] = [];
   for (const { name, digest } of parents) {
     const parent = cache(adapters).get({ namespace, name });
-    inherited.push(parent?.spec.artifact.digest === digest ? await ofRuns(parent, cache, services) : null);
+    inherited.push(parent?.spec.artifact.digest === digest ? await ofRuns(parent, lineage) : null);
   }
   if (parents.length === 0 || inherited.some((each) => each === null)) return null;
   const all = inherited.flatMap((each) => each ?? []);
   const told = all.find(({ sft }) => sft);
   return {
-    artifacts: [...trajectories.map(artifactOf), ...all.flatMap(({ artifacts }) => artifacts)],
+    artifacts: eachOnce([...trajectories.map(artifactOf), ...all.flatMap(({ artifacts }) => artifacts)]),
     sft: told?.sft,
     include: told?.include,
   };
@@ -65,6 +85,11 @@ async function ownTrajectories(adapter: Adapter, { spec, status }: TrainingRun, 
   const own = all.filter(({ digest }) => named.has(digest));
   return own.length > 0 ? own : all;
 }
+
+/** By digest. */
+export const eachOnce = (artifacts: TrainingData["artifacts"]): TrainingData["artifacts"] => [
+  ...new Map(artifacts.map((artifact) => [artifact.digest, artifact])).values(),
+];
 
 const artifactOf = ({ repository, digest }: TrainingData["artifacts"][number]) => ({ repository, digest });
 

@@ -70,8 +70,8 @@ export interface World {
   readonly results: Results | Unavailable;
   /** What each parent has learnt from, where the union is about to be trained. */
   readonly learnt: ReadonlyMap<string, TrainingData> | Unavailable;
-  /** Number of solved sessions for the hypernetwork, at the beginning and end of a generation that may retrain it. */
-  readonly pairs: number | undefined;
+  /** Trajectories of solved sessions for the hypernetwork, newest first, at the beginning and end of a generation that may retrain it. */
+  readonly pairs: readonly ArtifactReference[] | undefined;
   /** The hypernetwork's training that the generation started. */
   readonly retraining: TrainingRun | undefined;
   /** A user of each adapter in use, such as `AgentSession fix-parser`, where archival is decided. */

@@ -1,5 +1,6 @@
 import { objectName, subdomainName } from "@rune/crds/fields/field";
 import { quantity, quantityAboveZero } from "@rune/crds/fields/quantity";
+import { scheduling } from "@rune/crds/fields/scheduling";
 import { z } from "zod";
 
 const image = z
@@ -118,6 +119,8 @@ export const operatorConfig = z.object({
         .min(60)
         .default(3600)
         .describe("How long an ended Job of an agent or an evaluator, and with it what it logged, stays."),
+      nodeSelector: scheduling.nodeSelector,
+      tolerations: scheduling.tolerations,
     })
     .prefault({})
     .describe("What works on sessions and evaluations."),

@@ -63,7 +63,7 @@ export interface Services {
   /** The text of a pod's `nats.creds`. */
   natsCredentials(grant: NatsGrant): Promise<string>;
   /** The live logs. Throws `NatsUnavailable` while NATS is unavailable. */
-  readonly logs: Pick<OperatorNats, "readLog">;
+  readonly logs: Pick<OperatorNats, "readLog" | "foldLog">;
   /** The experiment tracker; undefined if the installation has none. Throws `MlflowUnavailable`. */
   readonly mlflow: Tracker | undefined;
   /** Publishes CloudEvents of what was decided; undefined where the installation publishes none. */

@@ -3,7 +3,7 @@ import type { Adapter } from "@rune/crds/kinds/adapter";
 import type { ModelServer } from "@rune/crds/kinds/model-server";
 import type { TrainingRun } from "@rune/crds/kinds/training-run";
 import type { Plan } from "../evaluation/plan.ts";
-import { summarize, type World } from "../evaluation/world.ts";
+import { judgedSoFar, type World } from "../evaluation/world.ts";
 import { aCondition, anEvaluation } from "./builders.ts";
 import { adapter, digestOf, metadata } from "./objects.ts";
 
@@ -87,7 +87,7 @@ export function aWorld(over: Partial<World> = {}): World {
     leftovers: [],
     cleanup: [],
     targets: undefined,
-    log: summarize([]),
+    log: judgedSoFar.empty,
     evidence: { unstored: [], refused: [] },
     credentials: undefined,
     runnerToken: "t",

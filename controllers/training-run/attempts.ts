@@ -38,6 +38,11 @@ export function lingeringJob(job: DynamicObject | undefined, pods: readonly Dyna
   return job && !hasEnded(job) && podsOf(job, pods).some((pod) => isOutlived(pod, container)) ? [job] : [];
 }
 
+/** The Job of an attempt that ended at the run's deadline: its deletion may have been lost, and it would still be admitted or train on. */
+export function overdueJob(last: Attempt | undefined, job: DynamicObject | undefined): DynamicObject[] {
+  return last?.reason === Shared.DeadlineExceeded && job && !hasEnded(job) && !job.metadata.deletionTimestamp ? [job] : [];
+}
+
 function succeeded(pod: DynamicObject | undefined): AttemptState {
   const message = pod ? endOf(pod, container)?.message : undefined;
   const parsed = trainerResult.safeParse(parseJSON(message));

@@ -65,7 +65,7 @@ function services(): Services {
     runnerToken: unexpected,
     bundledTaskSet: unexpected,
     nonce: unexpected,
-    logs: { readLog: unexpected },
+    logs: { readLog: unexpected, foldLog: unexpected },
     loader: unexpected,
     followDemand: unexpected,
     adminKeys: { keys: [] },

@@ -347,6 +347,15 @@ describe("the result", () => {
     expect(decideOn({ run, spentLogins: [login] })).toMatchObject({ kind: "unchanged", deletes: [login] });
   });
 
+  it("takes along the Job that ran into its deadline, whose deletion a crash prevented, and no other", () => {
+    const jobAfter = (reason: string) => {
+      const attempts = [{ number: 1, job: "tessera-a1", result: "Failed", reason, startTime: "2026-11-22T11:00:00Z" }];
+      return decideOn({ run: aRun({ status: { attempts, conditions: [aCondition("Failed")] } }), job: aJob("tessera-a1") }).deletes;
+    };
+    expect(jobAfter("DeadlineExceeded")).toMatchObject([{ kind: "Job" }]);
+    expect(jobAfter("OutOfMemory")).toEqual([]);
+  });
+
   it("is looked for during ten minutes before it counts as gone", () => {
     const after = (endTime: string) => {
       const attempts = [{ number: 1, job: "tessera-a1", result: "Succeeded", startTime: "2026-11-23T11:00:00Z", endTime }];

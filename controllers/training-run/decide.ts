@@ -12,7 +12,7 @@ import { Reason } from "../shared/reasons.ts";
 import { requirementsMet } from "../shared/requires.ts";
 import { foreignRepository } from "../shared/tenancy.ts";
 import { expire } from "../shared/time-to-live.ts";
-import { type Attempt, attemptState, maySurvive, nextStart, outOfAttempts, remainingSeconds } from "./attempts.ts";
+import { type Attempt, attemptState, maySurvive, nextStart, outOfAttempts, overdueJob, remainingSeconds } from "./attempts.ts";
 import { corpusOf } from "./corpus.ts";
 import { endAttempt, endingOf, endSucceeded } from "./ending.ts";
 import { freezeInputs, hasOpenInputs, inputsFit, inputsThere } from "./inputs.ts";
@@ -76,7 +76,7 @@ const checks: Check<World>[] = [
 export function decide(world: World, config: OperatorConfig, now: Date): Outcome {
   const { run } = world;
   if (run.metadata.deletionTimestamp) return unchanged();
-  if (isTerminal(run)) return expire(run, now, world.spentLogins);
+  if (isTerminal(run)) return expire(run, now, [...world.spentLogins, ...overdueJob(run.status?.attempts?.at(-1), world.job)]);
   if (run.status?.result) return publish(world, run.status.result, now);
   if (run.spec.suspend) return suspend(world, now);
   if (run.status?.attempts?.at(-1)?.result === "Running") return followAttempt(world, config, now);

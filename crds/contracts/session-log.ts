@@ -33,6 +33,11 @@ export const logRecord = z.discriminatedUnion("type", [
     type: z.literal("generated"),
     ...header,
     programs: z.array(text(65536)).max(mostSamples),
+    cutOff: whole(0, mostSamples)
+      .optional()
+      .describe(
+        "Number of incomplete answers: they reached `maxTokens`, or their program was too long; unset in logs of earlier versions.",
+      ),
     promptTokens: whole(0, 1e9),
     completionTokens: whole(0, 1e9),
     seconds: z.number().nonnegative().optional().describe("Duration of the request in seconds; unset in logs of earlier versions."),

@@ -22,13 +22,16 @@ export const measuredTasks = z.object({
 });
 export type MeasuredTasks = z.infer<typeof measuredTasks>;
 
-/** Costs of an evaluation's arm. */
+/** Costs of an evaluation's arm, each within what 100,000 tasks with 100 programs can cost: six of them fit a termination message. */
 export const costs = z
   .object({
-    promptTokens: whole(0, Number.MAX_SAFE_INTEGER).describe("Total number of prompt tokens."),
-    completionTokens: whole(0, Number.MAX_SAFE_INTEGER).describe("Total number of generated tokens."),
-    engineSeconds: whole(0, Number.MAX_SAFE_INTEGER).describe("Total duration of the requests to the model server, in seconds."),
-    programs: whole(0, Number.MAX_SAFE_INTEGER).describe("Number of programs that were executed."),
+    promptTokens: whole(0, 1e12).describe("Total number of prompt tokens."),
+    completionTokens: whole(0, 1e12).describe("Total number of generated tokens."),
+    engineSeconds: whole(0, 1e9).describe("Total duration of the requests to the model server, in seconds."),
+    programs: whole(0, 1e7).describe("Number of programs that were executed."),
+    cutOff: whole(0, 1e7)
+      .optional()
+      .describe("Number of incomplete answers: they reached `sampling.maxTokens`, or were too long for the log."),
   })
   .describe("Tokens, time and executions that the arm has used.");
 

@@ -9,7 +9,7 @@ import { gate } from "./evaluation.ts";
 import { adapterName, best, mostDecisions, mostMembers, mostParents, spent, status } from "./evolution-status.ts";
 import { columns, defineKind, type ObjectOf, type Rule } from "./kind.ts";
 import { hypernetwork, hypernetworkReference, isOneHypernetwork, merge, sft } from "./methods.ts";
-import { trainingRun } from "./training-run.ts";
+import { mostTrajectories, trainingRun } from "./training-run.ts";
 
 /** Room in a name of 45 characters for `-g100` and, behind it, `-m200`. */
 const longestRootName = 35;
@@ -135,7 +135,9 @@ const spec = z.object({
     .object({
       sessions: z
         .object({ matchLabels: labels().describe("Labels that the AgentSessions must have.") })
-        .describe("AgentSessions that the hypernetwork learns from. Only solved ones count."),
+        .describe(
+          `AgentSessions that the hypernetwork learns from. Only solved ones count, and at most the ${mostTrajectories} newest are used.`,
+        ),
       retrainAfterPairs: whole(1, 1000000)
         .default(20)
         .describe(
@@ -212,7 +214,7 @@ const spec = z.object({
       promoted: adapterName()
         .optional()
         .describe("Name of the Adapter that the previous generation made champion; its status may not show it yet."),
-      pairs: whole(0, 1000000).optional().describe("Number of solved sessions that the hypernetwork has learnt from."),
+      pairs: whole(0, 1000000).optional().describe("Number of solved sessions that there were when the hypernetwork was last trained."),
       archived: z
         .array(adapterName())
         .max(mostDecisions)
@@ -277,6 +279,11 @@ export const evolutionGeneration = defineKind({
       rule: "!has(self.spec.hypernetwork) || has(self.spec.variation.generate)",
       field: ".spec.hypernetwork",
       message: "spec.hypernetwork trains again what spec.variation.generate begins with; name a hypernetwork there",
+    },
+    {
+      rule: `!has(self.spec.hypernetwork) || !has(self.spec.hypernetwork.settings) || self.spec.hypernetwork.settings.minimumPairs <= ${mostTrajectories}`,
+      field: ".spec.hypernetwork.settings.minimumPairs",
+      message: `spec.hypernetwork.settings.minimumPairs exceeds ${mostTrajectories}, the number of sessions that one training learns from; lower it`,
     },
     {
       rule: `!has(self.spec.variation.generate) || ${isOneHypernetwork("self.spec.variation.generate.hypernetwork")}`,

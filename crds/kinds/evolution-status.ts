@@ -251,7 +251,9 @@ export const status = z.object({
   archived: whole(0, mostDecisions).optional().describe("Number of adapters that were archived."),
   hypernetwork: z
     .object({
-      pairs: whole(0, 1000000).describe("Number of solved sessions that the hypernetwork has learnt from, or is learning from."),
+      pairs: whole(0, 1000000).describe(
+        "Number of solved sessions that there were when the hypernetwork was last trained, or at the first generation's beginning.",
+      ),
       run: objectName(45)
         .optional()
         .describe("Name of the TrainingRun that retrains the hypernetwork for the next generation; unset if none was started."),

@@ -33,7 +33,8 @@ export function serverManifest(namespace: string, base: BaseModel): Manifest {
     pipelineParallelSize: 1,
     maxModelLength: 2048,
     maxSequences: 32,
-    adapters: { slots: 8, maxRank: widestRank },
+    // For all adapters at once: one for each held-out task at most, the mean and the fine-tuned one.
+    adapters: { slots: 32, maxRank: widestRank },
     resources: { cpu: "200m" },
   };
   return { apiVersion, kind: "ModelServer", metadata: { name: server, namespace }, spec };

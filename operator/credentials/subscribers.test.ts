@@ -49,6 +49,15 @@ it("each subscriber gets a Secret with its credentials, its own subject and the 
   expect(await ensureSubscribers(api.client(), config, seed)).toEqual(first);
 });
 
+it("a Secret has the new address of NATS, and the subject and credentials that it had", async () => {
+  const seed = await accountSeed();
+  const first = await ensureSubscribers(api.client(), config, seed);
+  const { url: _, ...before } = entries("rune-events-audit");
+  const moved = { ...config, nats: { ...config.nats, url: "nats://elsewhere:4222" } };
+  expect(await ensureSubscribers(api.client(), moved, seed)).toEqual(first);
+  expect(entries("rune-events-audit")).toEqual({ ...before, url: "nats://elsewhere:4222" });
+});
+
 it("a subscriber may listen on its own subject and publish nothing, not even a request", async () => {
   const [audit] = await ensureSubscribers(api.client(), config, await accountSeed());
   expect(permissionsOf(entries("rune-events-audit")["nats.creds"])).toMatchObject({

@@ -7,8 +7,9 @@ import { isSubscriberOf, type Subscriber, subscriberUser } from "./nats-users.ts
 type Wanted = NonNullable<OperatorConfig["events"]>["subscribers"][number];
 
 /**
- * Who may listen to events, each with a Secret that holds what `nats sub` needs: `nats.creds`, `subject`, `url`. A Secret that is gone, or
- * whose credentials another account signed, is created again, with another subject: the holder of the old credentials receives nothing any more.
+ * Who may listen to events, each with a Secret that holds what `nats sub` needs: `nats.creds`, `subject`, `url`, the last as it is now. A
+ * Secret that is gone, or whose credentials another account signed, is created again, with another subject: the holder of the old credentials
+ * receives nothing any more.
  */
 export async function ensureSubscribers(
   client: Client,
@@ -20,16 +21,17 @@ export async function ensureSubscribers(
     const at = { namespace: operatorNamespace, name: secret };
     const stored = await storedAt(client, at);
     const user = stored && isSubscriberOf(accountSeed, stored) ? stored : await subscriberUser({ accountSeed, name });
-    if (user !== stored) await client.apply(secrets, secretOf(at, name, { ...user, url: nats.url }), { fieldManager: "rune-operator" });
+    if (user !== stored || stored.url !== nats.url)
+      await client.apply(secrets, secretOf(at, name, { ...user, url: nats.url }), { fieldManager: "rune-operator" });
     ensured.push({ name, subject: user.subject, namespace });
   }
   return ensured;
 }
 
-async function storedAt(client: Client, at: { namespace: string; name: string }): Promise<Subscriber | undefined> {
+async function storedAt(client: Client, at: { namespace: string; name: string }): Promise<(Subscriber & { url: string }) | undefined> {
   const data = (await client.find(secrets, at))?.data ?? {};
   const text = (entry: string) => Buffer.from(data[entry] ?? "", "base64").toString();
-  return data["nats.creds"] && data.subject ? { credentials: text("nats.creds"), subject: text("subject") } : undefined;
+  return data["nats.creds"] && data.subject ? { credentials: text("nats.creds"), subject: text("subject"), url: text("url") } : undefined;
 }
 
 const secretOf = (

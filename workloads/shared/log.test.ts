@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Intent, inputDigest, longestProgram, lost, recordOf } from "./log.ts";
+import { type Intent, inputDigest, lost, recordOf } from "./log.ts";
 
 const intent: Intent = { type: "intent", n: 4, epoch: 1, time: "", effect: "execute", inputDigest: "", round: 0, input: {} };
 
@@ -16,9 +16,4 @@ test("a record has its number, its epoch and the time, and a lost intent keeps i
 test("an input is known again however its fields are ordered", () => {
   expect(inputDigest({ a: 1, b: [2] })).toBe(inputDigest({ b: [2], a: 1 }));
   expect(inputDigest({ a: 1 })).not.toBe(inputDigest({ a: 2 }));
-});
-
-test("programs of a record share its budget, and none is longer than a program may be", () => {
-  expect(longestProgram(600 * 1024, 100)).toBe(6144);
-  expect(longestProgram(600 * 1024, 1)).toBe(65_536);
 });

@@ -32,8 +32,3 @@ export function lost({ n, epoch }: Intent, present: number): LogRecordBody {
 export function inputDigest(input: unknown): string {
   return sha256(canonicalJSON(input));
 }
-
-/** Characters of one program of a record that holds so many of them within a budget of bytes; a NATS message holds 1 MiB. */
-export function longestProgram(budget: number, programs: number): number {
-  return Math.min(65_536, Math.floor(budget / programs));
-}

@@ -2,6 +2,7 @@ import tiny
 
 from rune_trainer.context import context_of, in_front_of
 from rune_trainer.corpus import prompt_of
+from rune_trainer.fitting import fitted
 from rune_trainer.rendering import prompt_of as rendered
 
 TRAJECTORY = tiny.trajectory(
@@ -35,6 +36,13 @@ def test_where_less_fits_the_oldest_failures_go_first_and_the_last_that_passed_n
     assert kept(3) == ["return 2", "return x[::-1]", "return sorted(x)"]
     assert kept(2) == ["return x[::-1]", "return sorted(x)"]
     assert kept(0) == ["return sorted(x)"]
+
+
+def test_an_attempt_that_is_too_long_keeps_its_end():
+    text, ids, left_out = fitted(tiny.tokenizer(), TRAJECTORY, 20)
+    assert (len(ids), left_out) == (20, 3)
+    assert text == "return sorted(x)\n```\nPassed"[-20:]
+    assert fitted(tiny.tokenizer(), TRAJECTORY, 4096)[0] == context_of(TRAJECTORY)[0]
 
 
 def test_markers_are_whole_words_between_white_space():

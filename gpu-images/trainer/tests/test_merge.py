@@ -191,10 +191,11 @@ def test_without_a_validation_task_it_says_what_to_do(world):
         ({"peft": {"r": 3}}, "NotAnAdapter", "says rank 3"),
         ({"spoil": lambda t, k: t.update({k: t[k] * float("nan")})}, "NotFinite", "holds NaN"),
         ({"spoil": lambda t, k: t.pop(k)}, "NotAnAdapter", "is no half of a LoRA pair"),
+        ({"spoil": lambda t, k: b"PK\x03\x04 a pickle"}, "NotAnAdapter", "SafetensorError"),
         ({"spoil": lambda t, k: t.update({k: t[k][:1]})}, "NotAnAdapter", "has rank 1"),
         ({"spoil": lambda t, k: t.update({k: t[k][:, :5].contiguous()})}, "ShapeMismatch", "the base has"),
     ],
-    ids=["another base", "rsLoRA", "another rank", "NaN", "half a pair", "a short tensor", "another width"],
+    ids=["another base", "rsLoRA", "another rank", "NaN", "half a pair", "no safetensors", "a short tensor", "another width"],
 )
 def test_a_parent_that_can_t_be_merged_is_named_with_what_is_wrong(world, change, reason, said):
     base = world.base.__class__(**change["base"]) if "base" in change else world.base
@@ -210,14 +211,15 @@ def spoil_weights(world, spoil):
     """Replaces the weights in the second adapter's artifact, as an import without checks would."""
     manifest = json.loads(world.registry.manifests[world.adapters[1]["digest"]])
     tensors = dict(world.tensors[1])
-    spoil(tensors, min(tensors))
+    spoilt = spoil(tensors, min(tensors))
+    data = spoilt if isinstance(spoilt, bytes) else save(tensors)
     [layer] = [
         each
         for each in manifest["layers"]
         if each["annotations"]["org.opencontainers.image.title"] == "adapter_model.safetensors"
     ]
-    world.registry.blobs[tiny_digest(save(tensors))] = save(tensors)
-    layer["digest"] = tiny_digest(save(tensors))
+    world.registry.blobs[tiny_digest(data)] = data
+    layer["digest"] = tiny_digest(data)
     world.adapters[1]["digest"] = world.registry.add_manifest(manifest)
 
 

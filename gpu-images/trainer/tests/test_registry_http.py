@@ -256,6 +256,14 @@ def test_a_file_that_broke_off_is_fetched_again(origin, repository, tmp_path, bo
     assert (tmp_path / "file").read_bytes() == WEIGHTS
 
 
+def test_a_full_disk_is_no_outage_of_the_registry(origin, repository, tmp_path):
+    (tmp_path / ".file.part").symlink_to("/dev/full")
+    registry = origin(status(200, WEIGHTS))
+    with pytest.raises(OSError, match="No space left on device"):
+        repository(registry.url).pull_file(DIGEST, tmp_path / "file")
+    assert len(registry.seen) == 1
+
+
 def test_a_file_follows_a_redirect_whole(origin, repository, tmp_path):
     (tmp_path / "file").write_bytes(WEIGHTS)
     store = origin(CREATED)

@@ -128,6 +128,13 @@ def test_a_long_trajectory_loses_its_failed_attempts_in_the_teacher_s_context():
     assert all("bad_" not in words(lesson.teacher.head) and "Passed" in words(lesson.teacher.head) for lesson in short)
 
 
+def test_an_attempt_that_does_not_fit_keeps_its_end_in_the_teacher_s_context():
+    row = rows_of(TRAJECTORIES, ("Programs",))[0]
+    teacher = teaching.taught_by(TOKENIZER, row, EXAMPLES[0], ITEMS[0], 40)
+    assert len(teacher.head) <= max(len(e.head) for e in EXAMPLES) + 40 + len("\n\n")
+    assert "Passed" in words(teacher.head) and "Task:" not in words(teacher.head)
+
+
 def test_a_window_without_room_for_a_trajectory_is_refused():
     with pytest.raises(Ending, match=r"sft.maxLength leaves 10 tokens"):
         lessons(window=max(map(len, EXAMPLES)) + 10)

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { DynamicObject } from "../api/object.ts";
-import { configMaps, pods } from "../api/resource.ts";
+import { configMaps, namespaces, pods } from "../api/resource.ts";
 import { jsonLogger, silentLogger } from "../core/logger.ts";
 import { eventually, FakeApiServer, VirtualClock } from "../testing/index.ts";
 import { Informer } from "./cache.ts";
@@ -93,6 +93,36 @@ describe("an informer", () => {
         .sort(),
     ).toEqual(["one", "two"]);
     expect(informer.list({ namespace: "two" })).toHaveLength(1);
+  });
+
+  test("is complete without a namespace that doesn't exist, and receives its objects once it does", async () => {
+    server.put(configMaps, configMap("a"));
+    server.inject({ match: ({ path }) => path.includes("/two/"), times: 999, action: { do: "refuse", status: 403, reason: "Forbidden" } });
+    const log: string[] = [];
+    const { informer, start, clock } = newInformer({ namespaces: ["one", "two"], log: (line) => log.push(line) });
+    start();
+    await informer.synced;
+    expect(names(informer.list())).toEqual(["a"]);
+    expect(log.join("")).toContain("namespace two doesn't exist");
+    server.put(namespaces, { apiVersion: "v1", kind: "Namespace", metadata: { name: "two" } });
+    server.put(configMaps, configMap("b", "two"));
+    server.clearFaults();
+    await clock.advance(120_000);
+    await eventually(() => informer.size === 2);
+  });
+
+  test("waits for a namespace that it may not list, but which exists or whose existence it can't see", async () => {
+    server.put(configMaps, configMap("a"));
+    server.put(namespaces, { apiVersion: "v1", kind: "Namespace", metadata: { name: "two" } });
+    const refuse = { do: "refuse", status: 403, reason: "Forbidden" } as const;
+    server.inject({ match: ({ path }) => path.includes("/two/") || path.endsWith("/three"), times: 999, action: refuse });
+    server.inject({ match: ({ path }) => path.includes("/three/"), times: 999, action: refuse });
+    const { informer, start } = newInformer({ namespaces: ["one", "two", "three"] });
+    start();
+    await eventually(() => server.requests.some(({ path }) => path.endsWith("/namespaces/two")));
+    await eventually(() => server.requests.some(({ path }) => path.endsWith("/namespaces/three")));
+    await eventually(() => informer.size === 1);
+    expect(informer.hasSynced).toBe(false);
   });
 
   test("sees only what its selector selects: an object that loses the label is deleted", async () => {

@@ -1,7 +1,8 @@
+import { isForbidden, isNotFound } from "../api/api-error.ts";
 import type { Client } from "../api/client.ts";
 import { type KubeObject, keyOf, type ObjectKey } from "../api/object.ts";
 import type { Selector } from "../api/requests.ts";
-import { nameOf, type Resource } from "../api/resource.ts";
+import { nameOf, namespaces as namespaceResource, type Resource } from "../api/resource.ts";
 import { InvalidObjectError, parseObject } from "../api/schema.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
@@ -41,7 +42,10 @@ export interface CacheSelection {
 export interface InformerOptions<T extends KubeObject> extends CacheSelection {
   readonly client: Client;
   readonly resource: Resource<T>;
-  /** One list and watch for each; empty: all namespaces at once. */
+  /**
+   * One list and watch for each; empty: all namespaces at once. One that doesn't exist delays nothing, if the program may read
+   * Namespaces; its objects come when it does.
+   */
   readonly namespaces?: readonly string[];
   readonly clock: Clock;
   readonly logger: Logger;
@@ -76,6 +80,8 @@ export class Informer<T extends KubeObject> implements CacheReader<T> {
   readonly #namespaces: readonly (string | undefined)[];
   readonly #unsynced: Set<string | undefined>;
   readonly #synced = Promise.withResolvers<void>();
+  /** Requests that find out whether a namespace exists. */
+  readonly #lookups = new Set<Promise<void>>();
   #lastError: Error | undefined;
 
   constructor(options: InformerOptions<T>) {
@@ -174,10 +180,11 @@ export class Informer<T extends KubeObject> implements CacheReader<T> {
   /** Lists and watches until the signal aborts; resolves once no request is left. */
   async run(signal: AbortSignal): Promise<void> {
     this.#scheduleResync(signal);
-    await Promise.all(this.#namespaces.map((namespace) => this.#reflector(namespace).run(signal)));
+    await Promise.all(this.#namespaces.map((namespace) => this.#reflector(namespace, signal).run(signal)));
+    await Promise.all(this.#lookups);
   }
 
-  #reflector(namespace: string | undefined): Reflector<T> {
+  #reflector(namespace: string | undefined, signal: AbortSignal): Reflector<T> {
     const { resource, observer, ...options } = this.#options;
     const inScope = (object: T) => namespace === undefined || object.metadata.namespace === namespace;
     const sink = {
@@ -187,8 +194,7 @@ export class Informer<T extends KubeObject> implements CacheReader<T> {
         const parsed = resource.schema ? objects.map((object) => this.#fit(object)).filter((object) => object !== undefined) : objects;
         this.#publish(this.#store.replace(parsed, this.#unsynced.has(namespace), inScope));
         this.#lastError = undefined;
-        this.#unsynced.delete(namespace);
-        if (this.#unsynced.size === 0) this.#synced.resolve();
+        this.#complete(namespace);
       },
       put: (object: T) => {
         const known = this.#store.get(keyOf(object.metadata));
@@ -214,9 +220,28 @@ export class Informer<T extends KubeObject> implements CacheReader<T> {
         const fields = { resource: nameOf(resource), namespace, error: error.message, retryMilliseconds: Math.round(retryMilliseconds) };
         this.#options.logger.warn(`the cache of ${nameOf(resource)} lost touch with the server and tries again`, fields);
         observer?.failed?.(error, retryMilliseconds);
+        if (namespace === undefined || !this.#unsynced.has(namespace) || !(isForbidden(error) || isNotFound(error))) return;
+        const lookup = this.#passOverMissing(namespace, signal).finally(() => this.#lookups.delete(lookup));
+        this.#lookups.add(lookup);
       },
     };
     return new Reflector({ ...options, resource, sink, namespace, observer: watched });
+  }
+
+  /** With a namespace its RoleBindings are deleted, so lists in it are forbidden; one that doesn't exist has no objects. */
+  async #passOverMissing(namespace: string, signal: AbortSignal): Promise<void> {
+    const isMissing = await this.#options.client.find(namespaceResource, { name: namespace }, { signal }).then(
+      (found) => found === undefined,
+      () => false,
+    );
+    if (!isMissing) return;
+    this.#options.logger.warn(`namespace ${namespace} doesn't exist; its ${nameOf(this.resource)} are seen when it does`);
+    this.#complete(namespace);
+  }
+
+  #complete(namespace: string | undefined): void {
+    this.#unsynced.delete(namespace);
+    if (this.#unsynced.size === 0) this.#synced.resolve();
   }
 
   #scheduleResync(signal: AbortSignal): void {

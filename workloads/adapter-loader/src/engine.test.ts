@@ -90,7 +90,7 @@ it("tells an engine that isn't there from one that is late or broken", async () 
   expect(error).toBeInstanceOf(EngineUnavailable);
   expect(error.gone).toBe(true);
   await fake.start();
-  fake.gate = new Promise(() => undefined);
+  fake.hold();
   const late = await engine.complete("tiny", "x", 1, 50).catch((caught) => caught);
   expect(late).toBeInstanceOf(EngineUnavailable);
   expect(late.gone).toBe(false);

@@ -8,6 +8,7 @@ import { sidecarBed, textOf } from "./testing/sidecar-bed.ts";
 
 const bed = sidecarBed();
 const { ask, load, ready, wanting } = bed;
+const lost = () => expect.poll(async () => (await bed.admin.state()).engine.bootID).toBe("");
 
 const zero = Object.fromEntries(Object.entries(loraTensors()).map(([name, tensor]) => [name, { ...tensor, values: () => 0 }]));
 
@@ -145,6 +146,37 @@ describe("loading", () => {
     await ready();
     expect(await load(artifact)).toMatchObject({ state: "Refused", reason: "RefusedByEngines" });
     expect(bed.engine.loads).toHaveLength(2);
+  });
+
+  it("doesn't offer an adapter to a third start of the engine whose load ended two", async () => {
+    const artifact = adapterArtifact();
+    bed.engine.endingAtLoads = true;
+    expect(await load(artifact).catch((error) => error)).toBeInstanceOf(LoaderUnavailable);
+    await lost();
+    await bed.engine.start();
+    await expect.poll(() => bed.engine.loads).toHaveLength(2);
+    await lost();
+    await bed.engine.start();
+    await expect
+      .poll(async () => (await bed.admin.state()).adapters[0])
+      .toMatchObject({ state: "Refused", reason: "RefusedByEngines", message: expect.stringContaining("ended while it was being loaded") });
+    await ready();
+    expect(bed.engine.loads).toHaveLength(2);
+    expect(await readdir(join(bed.directory, "adapters"))).toEqual([]);
+  });
+
+  it("goes on offering an adapter that answered here to engines that end during its load: it isn't the reason", async () => {
+    const artifact = adapterArtifact();
+    await load(artifact);
+    for (const loads of [2, 3, 4]) {
+      bed.engine.endingAtLoads = true;
+      await bed.engine.restart();
+      await expect.poll(() => bed.engine.loads).toHaveLength(loads);
+      await lost();
+    }
+    bed.engine.endingAtLoads = false;
+    await bed.engine.start();
+    await expect.poll(async () => (await ask(artifact.name)).status).toBe(200);
   });
 
   it("blames only the first that an engine refuses: the others may be refused because of that one", async () => {
@@ -302,10 +334,7 @@ describe("unloading", () => {
   it("waits for open requests, takes no new ones, and deletes the files", async () => {
     const artifact = adapterArtifact();
     await load(artifact);
-    let release = () => undefined as undefined;
-    bed.engine.gate = new Promise((resolve) => {
-      release = () => resolve() as undefined;
-    });
+    const release = bed.engine.hold();
     const open = ask(artifact.name);
     await expect.poll(() => bed.engine.completions.filter((model) => model === artifact.name).length).toBe(2);
     const unloading = bed.admin.unload(artifact.name);

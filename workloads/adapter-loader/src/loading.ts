@@ -21,6 +21,9 @@ export interface LoadingOptions {
   readonly log: (message: string, fields?: Record<string, unknown>) => void;
 }
 
+/** Starts of the engine that may be spent on an adapter: one can end for another reason, and each is an outage for everybody. */
+const mostStarts = 2;
+
 /** How an adapter gets into the engine: verified files, load, canary, and only then routable. */
 export class Loading {
   readonly #options: LoadingOptions;
@@ -29,6 +32,8 @@ export class Loading {
   /** How many starts of the engine refused an adapter first: after it, a refusal may be only the echo of that one. */
   readonly #refusedFirst = new Map<string, number>();
   #lastRefusing = "";
+  /** Per adapter that hasn't been loaded here yet: how many starts of the engine ended without answering its load, and which start was asked last. */
+  readonly #unanswered = new Map<string, { ended: number; bootID: string }>();
   /** Adapters that weren't blamed once for a spoilt engine, because others answered too. */
   readonly #pardoned = new Set<string>();
   /** Calls that change the engine run one at a time. */
@@ -54,8 +59,28 @@ export class Loading {
     if (served?.root === staged.directory) return;
     if (served) throw new EngineRefused(`the engine has other files under the name ${staged.name}: ${served.root}`, 409);
     await staging.verify(staged);
-    await engine.load(staged.name, staged.directory);
+    await this.#ask(staged);
     log("adapter loaded", { adapter: staged.name });
+  }
+
+  /** A load that ends the engine has no answer, and would be asked of every start. */
+  async #ask({ name, directory }: Staged): Promise<void> {
+    const bootID = this.#options.bootID();
+    const last = this.#unanswered.get(name);
+    const ended = last ? last.ended + (last.bootID === bootID ? 0 : 1) : 0;
+    if (ended >= mostStarts)
+      throw new Refused(
+        "RefusedByEngines",
+        `${mostStarts} starts of the engine ended while it was being loaded, so no further one is asked`,
+      );
+    try {
+      await this.#options.engine.load(name, directory);
+      this.#unanswered.delete(name);
+    } catch (error) {
+      const isUnanswered = error instanceof EngineUnavailable && !error.gone && bootID !== "";
+      if (isUnanswered && !this.#options.entries.get(name)?.proven) this.#unanswered.set(name, { ended, bootID });
+      throw error;
+    }
   }
 
   async #prove(staged: Staged): Promise<CanaryResult> {
@@ -152,15 +177,15 @@ export class Loading {
     return entries.update({ name, digest, state: "Refused", reason, message, bootID, at: clock.now(), ...answers });
   }
 
-  /** With several ranks a refusal can end the engine: two starts may be spent on an adapter, not every one. */
+  /** With several ranks a refusal can end the engine. */
   #refusedBy(bootID: string, name: string, message: string): { reason: Refused["reason"]; message: string } {
     const isFirst = bootID !== "" && bootID !== this.#lastRefusing;
     const starts = (this.#refusedFirst.get(name) ?? 0) + (isFirst ? 1 : 0);
     this.#refusedFirst.set(name, starts);
     this.#lastRefusing = bootID;
-    return starts < 2
+    return starts < mostStarts
       ? { reason: "EngineRefused", message }
-      : { reason: "RefusedByEngines", message: `two starts of the engine refused it, so no further one is asked: ${message}` };
+      : { reason: "RefusedByEngines", message: `${mostStarts} starts of the engine refused it, so no further one is asked: ${message}` };
   }
 }
 

@@ -46,7 +46,7 @@ describe("the inference port", () => {
   });
 
   it("ends a request whose client has gone", async () => {
-    bed.engine.gate = new Promise(() => undefined);
+    bed.engine.hold();
     const client = new AbortController();
     const asking = fetch(`http://127.0.0.1:${bed.sidecar.ports.inference}/v1/completions`, {
       method: "POST",
@@ -89,10 +89,7 @@ describe("the inference port", () => {
   });
 
   it("counts a body whose length wasn't declared as what it is, once it is read", async () => {
-    let answer = () => {};
-    bed.engine.gate = new Promise((resolve) => {
-      answer = () => resolve(undefined);
-    });
+    const answer = bed.engine.hold();
     const path = `http://127.0.0.1:${bed.sidecar.ports.inference}/v1/completions`;
     const undeclared = () =>
       fetch(path, { method: "POST", body: new Blob(['{"model":"tiny","prompt":"p"}']).stream(), duplex: "half" } as RequestInit);
@@ -126,10 +123,7 @@ describe("the inference port", () => {
   it("is ready when the engine and every wanted adapter are, and alive anyway", async () => {
     const page = (path: string) => fetch(`http://127.0.0.1:${bed.sidecar.ports.metrics}${path}`);
     await expect.poll(async () => (await page("/readyz")).status).toBe(200);
-    let open = () => undefined as undefined;
-    bed.registry.gate = new Promise((resolve) => {
-      open = () => resolve() as undefined;
-    });
+    const open = bed.registry.hold();
     const loading = load(adapterArtifact());
     await expect.poll(async () => (await bed.admin.state()).adapters[0]?.state).toBe("Staging");
     expect((await page("/readyz")).status).toBe(200);
@@ -160,10 +154,7 @@ describe("an adapter that isn't here", () => {
 
   it("is waited for while it is on its way", async () => {
     const artifact = adapterArtifact();
-    let open = () => undefined as undefined;
-    bed.registry.gate = new Promise((resolve) => {
-      open = () => resolve() as undefined;
-    });
+    const open = bed.registry.hold();
     const loading = load(artifact);
     const asking = ask(artifact.name);
     await wanting(artifact.name);

@@ -34,10 +34,7 @@ describe("the admin port", () => {
 });
 
 it("drains before it ends: open requests are answered, new ones refused", async () => {
-  let release = () => undefined as undefined;
-  bed.engine.gate = new Promise((resolve) => {
-    release = () => resolve() as undefined;
-  });
+  const release = bed.engine.hold();
   const open = ask("tiny");
   await expect.poll(inFlight).toBe("1");
   const stopping = bed.sidecar.stop();
@@ -48,10 +45,7 @@ it("drains before it ends: open requests are answered, new ones refused", async 
 });
 
 it("lets the engine's preStop hook wait for open requests, and opens again for the next engine", async () => {
-  let release = () => undefined as undefined;
-  bed.engine.gate = new Promise((resolve) => {
-    release = () => resolve() as undefined;
-  });
+  const release = bed.engine.hold();
   const open = ask("tiny");
   await expect.poll(inFlight).toBe("1");
   const draining = fetch(`http://127.0.0.1:${bed.sidecar.ports.metrics}/drain`);

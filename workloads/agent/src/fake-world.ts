@@ -68,7 +68,8 @@ export function fakeWorld(
     append: async (record) => power.across(() => write(record)),
     ask: async ({ messages }) => {
       const prompt = messages.map(({ content }) => content).join("\n");
-      return { texts: power.across(() => inference.ask(prompt)), usage: { promptTokens: 7, completionTokens: 9 } };
+      const texts = power.across(() => inference.ask(prompt));
+      return { texts, finishReasons: texts.map(() => "stop"), usage: { promptTokens: 7, completionTokens: 9 } };
     },
     execute: async ({ id, program }) => power.across(() => runner.execute(id, program)),
     tryTests: async () => unusable,

@@ -21,8 +21,9 @@ export function logLines(record: LogRecord, before: Session): LogLine[] {
     case "intent":
       return record.effect === "generate" ? [info("the model is asked", { round })] : [];
     case "generated": {
-      const { programs, promptTokens, completionTokens, seconds } = record;
-      return [info("the model answered", { round, programs: programs.length, promptTokens, completionTokens, seconds })];
+      const { programs, cutOff, promptTokens, completionTokens, seconds } = record;
+      const incomplete = cutOff ? { cutOff } : {};
+      return [info("the model answered", { round, programs: programs.length, ...incomplete, promptTokens, completionTokens, seconds })];
     }
     case "executed": {
       const { outcome, error, durationSeconds: seconds } = record.execution;

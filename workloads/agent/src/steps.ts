@@ -1,11 +1,11 @@
 import { testsUnusable } from "@rune/clients/pod/pod";
-import { programOf } from "@rune/clients/prompts/program";
 import { conversation, defaultSampling, prefill, prompt } from "@rune/clients/prompts/prompt";
 import { sha256 } from "@rune/clients/registry/digest";
 import { isolationFailure } from "@rune/clients/runner/isolation";
 import { lostTwice, mostLosses } from "@rune/clients/runner/runner";
 import type { AgentJob } from "@rune/crds/contracts/agent";
-import { type Intent, inputDigest, longestProgram, lost } from "@rune/workloads-shared/log";
+import { type Intent, inputDigest, lost } from "@rune/workloads-shared/log";
+import { programsOf } from "@rune/workloads-shared/programs";
 import { distil } from "./notes.ts";
 import { BrokenLog, type Outcome, type Session, solved } from "./session.ts";
 import { type Question, type World, write } from "./world.ts";
@@ -41,8 +41,8 @@ export async function generate(world: World, before: Session): Promise<Session> 
   const session = await announce(world, before, { effect: "generate", inputDigest: inputDigest(question), input });
   world.log({ level: "debug", message: "the prompt", n: session.open?.n, messages: question.messages, prefill: question.prefill });
   const answer = await world.ask({ ...question, requestID: `${job.owner.uid}/${session.open?.n}` });
-  const programs = answer.texts.map((text) => programOf(job.task, text, longestProgram(recordBudget, job.candidates)));
-  return await write(world, session, { type: "generated", programs, ...answer.usage }, session.open?.n);
+  const programs = programsOf(job.task, answer, recordBudget);
+  return await write(world, session, { type: "generated", ...programs, ...answer.usage }, session.open?.n);
 }
 
 /**

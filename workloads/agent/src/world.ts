@@ -1,7 +1,8 @@
-import type { Completed, Completion } from "@rune/clients/inference/inference";
+import type { Completion } from "@rune/clients/inference/inference";
 import type { AgentJob } from "@rune/crds/contracts/agent";
 import type { LogRecord, LogRecordBody } from "@rune/crds/contracts/session-log";
 import { recordOf } from "@rune/workloads-shared/log";
+import type { Answers } from "@rune/workloads-shared/programs";
 import type { Sandbox } from "@rune/workloads-shared/sandbox";
 import { type LogLine, logLines } from "./log-lines.ts";
 import { apply, type Session } from "./session.ts";
@@ -14,7 +15,7 @@ export type World = Pick<Sandbox, "execute" | "prove"> & {
   /** Appends one record after the last one that this agent has. Rejects with Fenced when another agent wrote. */
   append(record: LogRecord): Promise<void>;
   /** Rejects with InferenceUnavailable when there is no time left. */
-  ask(question: Question): Promise<Pick<Completed, "texts" | "usage">>;
+  ask(question: Question): Promise<Answers>;
   /** Why the task's tests can't judge any program; empty where nothing speaks against them. */
   tryTests(): Promise<string>;
   now(): Date;

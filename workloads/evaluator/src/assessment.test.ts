@@ -51,10 +51,10 @@ describe("an assessment", () => {
 
       ## What it cost
 
-      | Arm | Prompt tokens | Answer tokens | Seconds of requests | Programs run |
-      | --- | ---: | ---: | ---: | ---: |
-      | base | 18 | 24 | 12 | 12 |
-      | memory | 18 | 24 | 12 | 16 |
+      | Arm | Prompt tokens | Answer tokens | Seconds of requests | Programs run | Answers cut off |
+      | --- | ---: | ---: | ---: | ---: | ---: |
+      | base | 18 | 24 | 12 | 12 | 0 |
+      | memory | 18 | 24 | 12 | 16 | 0 |
 
       A prompt is counted once for its 4 programs; equal programs of a task are run once.
 
@@ -86,6 +86,16 @@ describe("an assessment", () => {
       - Every program stands in \`samples.jsonl\`; all numbers can be computed from it again. Task set: \`rune/n/tasks@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\`.
       "
     `);
+  });
+
+  test("says of which arms many answers were cut off, and at how many tokens", () => {
+    let cutOff = 0;
+    const records = outside.records.map((record) => (record.type === "generated" ? { ...record, cutOff: cutOff++ === 0 ? 1 : 0 } : record));
+    expect(textOf({ ...measured, ledger: new Progress(records) })).not.toContain("**Answers cut off**");
+    const many = outside.records.map((record) => (record.type === "generated" ? { ...record, cutOff: record.epoch } : record));
+    const text = textOf({ ...measured, ledger: new Progress(many) });
+    expect(text).toContain("**Answers cut off**: 6 of 24 answers of **base** reached `sampling.maxTokens` (512)");
+    expect(text).toContain("12 of 24 answers of **memory**");
   });
 
   test("of arms that solved nothing says so without a verdict in anyone's favour", () => {

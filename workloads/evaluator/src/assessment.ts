@@ -142,13 +142,14 @@ function meaning(control: NonNullable<Arm["control"]>, { lower, upper }: { lower
 }
 
 function costs({ arms, samples }: Report): Block[] {
-  const head = ["Arm", "Prompt tokens", "Answer tokens", "Seconds of requests", "Programs run"];
+  const head = ["Arm", "Prompt tokens", "Answer tokens", "Seconds of requests", "Programs run", "Answers cut off"];
   const rows = arms.map(({ name, costs }) => [
     name,
     grouped(costs.promptTokens),
     grouped(costs.completionTokens),
     grouped(costs.engineSeconds),
     grouped(costs.programs),
+    grouped(costs.cutOff ?? 0),
   ]);
   return [
     { table: [head, ...rows] },

@@ -93,7 +93,7 @@ export function fakeWorld(job: EvaluatorJob, { outside, power = new FakePower(),
         const solves = arm.name === "memory" && !messages.some(({ content }) => content.includes("seal"));
         return [solves ? "    right" : "    wrong", "    wrong", `    wrong ${outside.asked}`, solves ? "    right" : "    wrong"];
       });
-      return { texts: texts.slice(0, n), usage: { promptTokens: 3, completionTokens: 4 } };
+      return { texts: texts.slice(0, n), finishReasons: texts.map(() => "stop"), usage: { promptTokens: 3, completionTokens: 4 } };
     },
     execute: async ({ id, program }) => power.across(() => outside.runner.execute(id, program)),
     tryTests: async ({ id }) => unusable[id] ?? "",

@@ -1,7 +1,6 @@
 import { InferenceRefused } from "@rune/clients/inference/inference";
 import { Fenced } from "@rune/clients/nats/log";
 import { PodFailure, testsUnusable } from "@rune/clients/pod/pod";
-import { programOf } from "@rune/clients/prompts/program";
 import { defaultSampling, prefill, prompt } from "@rune/clients/prompts/prompt";
 import { inFrontOf } from "@rune/clients/prompts/trajectory-text";
 import { isolationFailure } from "@rune/clients/runner/isolation";
@@ -10,7 +9,8 @@ import { exit } from "@rune/crds/contracts/pod";
 import type { ExecuteRequest } from "@rune/crds/contracts/runner";
 import type { Execution } from "@rune/crds/contracts/session-log";
 import type { HeldOutTask } from "@rune/crds/contracts/task-set";
-import { type Intent, inputDigest, longestProgram, lost } from "@rune/workloads-shared/log";
+import { type Intent, inputDigest, lost } from "@rune/workloads-shared/log";
+import { programsOf } from "@rune/workloads-shared/programs";
 import { type Arm, activeArms, mayAsk, modelFor } from "./arms.ts";
 import { forEachLimited, limiter } from "./concurrency.ts";
 import { LogWriter } from "./log-writer.ts";
@@ -117,8 +117,8 @@ async function sample(world: World, journal: LogWriter, item: Item): Promise<Sam
     if (error instanceof InferenceRefused) error.message = `task ${task.id}: ${error.message}`;
     throw error;
   });
-  const usage = { ...answer.usage, seconds: Math.max(0, now().getTime() - asked) / 1000 };
-  const programs = answer.texts.map((text) => programOf(task, text, longestProgram(recordBudget, job.samples)));
+  const { programs, cutOff } = programsOf(task, answer, recordBudget);
+  const usage = { ...answer.usage, cutOff, seconds: Math.max(0, now().getTime() - asked) / 1000 };
   await journal.write({ type: "generated", programs, ...usage }, n);
   return { n, programs, usage, told };
 }

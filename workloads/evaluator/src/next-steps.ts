@@ -1,3 +1,4 @@
+import { defaultSampling } from "@rune/clients/prompts/prompt";
 import { power, smallestGain, varianceSeen } from "@rune/clients/statistics/power";
 import { clustersNeeded, fewestClusters } from "@rune/crds/kinds/evaluation";
 import { type Block, list } from "./document.ts";
@@ -63,6 +64,8 @@ function afterNothing({ gate, taskSet, comparisons, look }: Report): string[] {
 }
 
 const mostClusters = 100_000;
+/** Fraction of answers that may be incomplete without a word about it. */
+const manyCutOff = 0.05;
 
 /** Clusters needed to show a gain this far beyond the threshold; null where that is more than any task set has. */
 function clustersFor(beyond: number, variance: number, confidence: number, looks: number): number | null {
@@ -96,11 +99,13 @@ function rival({ arms, gate, contrasts, taskSet }: Report): string {
 }
 
 /** How far to trust it. */
-export function trust({ arms, taskSet, gate, comparisons, seen }: Report): Block[] {
+export function trust(report: Report): Block[] {
+  const { arms, taskSet, gate, comparisons, seen } = report;
   const largest = Math.max(...comparisons.map(({ delta }) => delta.estimate), 0);
   const leaks = seen.tasks.map(({ arm, adapter, tasks }) => `\`${adapter}\` of **${arm}** (${plural(tasks.length, "task")})`);
   return list([
     ...arms.map(byForce),
+    ...arms.map((arm) => cutOff(arm, report)),
     leaks.length > 0
       ? `**Seen tasks were allowed**: what these have learnt from is measured here, so their numbers say how well they recite: ${listed(leaks.slice(0, 10))}${leaks.length > 10 ? ` and ${leaks.length - 10} more` : ""}.`
       : "",
@@ -126,6 +131,14 @@ export function trust({ arms, taskSet, gate, comparisons, seen }: Report): Block
 function byForce({ name, collapsed = [] }: Report["arms"][number]): string {
   return collapsed.length > 0
     ? `**Made by force**: adapters of **${name}** are of a hypernetwork whose training ended as collapsed, so they hardly depend on what they were made of: ${listed(collapsed.map((alarm) => `\`${alarm.replaceAll("`", "'")}\``))}.`
+    : "";
+}
+
+function cutOff({ name, costs }: Report["arms"][number], { taskSet, samples, sampling }: Report): string {
+  const answers = samples * (taskSet.tasks + taskSet.leftOut.length);
+  const { cutOff = 0 } = costs;
+  return cutOff >= answers * manyCutOff
+    ? `**Answers cut off**: ${grouped(cutOff)} of ${grouped(answers)} answers of **${name}** reached \`sampling.maxTokens\` (${sampling.maxTokens ?? defaultSampling.maxTokens}) or were too long for the log, so their programs are probably incomplete: give the next evaluation more tokens, or ask for shorter programs.`
     : "";
 }
 

@@ -3,8 +3,8 @@ import type { Intent } from "@rune/workloads-shared/log";
 import { z } from "zod";
 
 export type Sample = { program: string; execution: Execution };
-/** Cost of a request. Logs of earlier versions have no seconds. */
-export type Usage = { promptTokens: number; completionTokens: number; seconds?: number | undefined };
+/** Cost of a request, and the number of its answers that are incomplete. Logs of earlier versions have neither seconds nor that. */
+export type Usage = { promptTokens: number; completionTokens: number; seconds?: number | undefined; cutOff?: number | undefined };
 /**
  * Programs that were sampled for a task, under the number of their step. `told`: trajectories in the prompt before the
  * task.
@@ -34,8 +34,8 @@ export class Progress {
     if (record.type === "isolation" && record.isolation.verified) this.provenEpoch = Math.max(this.provenEpoch, record.epoch);
     if (record.type === "intent") this.#open.set(keyOf(subject.parse(record.input)), record);
     if (record.type === "generated") {
-      const { n, programs, promptTokens, completionTokens, seconds } = record;
-      const usage = { promptTokens, completionTokens, seconds };
+      const { n, programs, promptTokens, completionTokens, seconds, cutOff } = record;
+      const usage = { promptTokens, completionTokens, seconds, cutOff };
       this.#settle(n, (key, { input }) => this.#sampled.set(key, { n, programs, usage, told: subject.parse(input).told }));
     }
     if (record.type === "lost") this.#settle(record.n, (_, intent) => this.#lose(intent));

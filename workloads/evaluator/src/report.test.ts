@@ -62,14 +62,17 @@ describe("a report", () => {
 
   test("says what each arm took: tokens and seconds of its requests, and programs, equal ones once", () => {
     const [base, memory] = buildReport(measured).arms.map(({ costs }) => costs);
-    expect(base).toEqual({ promptTokens: 18, completionTokens: 24, engineSeconds: 12, programs: 12 });
-    expect(memory).toEqual({ promptTokens: 18, completionTokens: 24, engineSeconds: 12, programs: 16 });
+    expect(base).toEqual({ promptTokens: 18, completionTokens: 24, engineSeconds: 12, programs: 12, cutOff: 0 });
+    expect(memory).toEqual({ promptTokens: 18, completionTokens: 24, engineSeconds: 12, programs: 16, cutOff: 0 });
     expect(costsOf(activeArms(jobOf({ active: ["memory"] }))[0]!, measured)).toEqual(memory);
   });
 
-  test("reads the costs of logs that don't tell the seconds", () => {
-    const old = outside.records.map((record) => (record.type === "generated" ? { ...record, seconds: undefined } : record));
-    expect(buildReport({ ...measured, ledger: new Progress(old) }).arms[0]?.costs).toMatchObject({ promptTokens: 18, engineSeconds: 0 });
+  test("reads the costs of logs that tell neither seconds nor incomplete answers", () => {
+    const old = outside.records.map((record) =>
+      record.type === "generated" ? { ...record, seconds: undefined, cutOff: undefined } : record,
+    );
+    const costs = { promptTokens: 18, engineSeconds: 0, cutOff: 0 };
+    expect(buildReport({ ...measured, ledger: new Progress(old) }).arms[0]?.costs).toMatchObject(costs);
   });
 
   test("computed again has the same digest, also by the other arm's evaluator", () => {
@@ -85,7 +88,7 @@ describe("a report", () => {
 
   test("has its numbers in a termination message that fits", () => {
     const arm = "a".repeat(30);
-    const costs = { promptTokens: 2 ** 53 - 1, completionTokens: 2 ** 53 - 1, engineSeconds: 2 ** 53 - 1, programs: 2 ** 53 - 1 };
+    const costs = { promptTokens: 1e12, completionTokens: 1e12, engineSeconds: 1e9, programs: 1e7, cutOff: 1e7 };
     const rate = { estimate: -33.333333, lower: -38.377545, upper: 100.123456 };
     const message = {
       arms: Array.from({ length: mostArmsTogether }, () => ({ name: arm, passAt1: rate, completed: 1e9, costs })),

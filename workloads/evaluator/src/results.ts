@@ -35,8 +35,8 @@ export function armEstimate(arm: Arm, { tasks, ledger }: Pick<Judged, "tasks" | 
 }
 
 /**
- * Costs of an arm so far, without requests that were lost with their process and without the seconds of earlier
- * versions.
+ * Costs of an arm so far, without requests that were lost with their process, and without what earlier versions didn't
+ * log.
  */
 export function costsOf({ name }: Arm, { tasks, ledger }: Pick<Judged, "tasks" | "ledger">): Costs {
   const usages = tasks.flatMap(({ id }) => ledger.sampled(name, id)?.usage ?? []);
@@ -45,6 +45,7 @@ export function costsOf({ name }: Arm, { tasks, ledger }: Pick<Judged, "tasks" |
     promptTokens: total(({ promptTokens }) => promptTokens),
     completionTokens: total(({ completionTokens }) => completionTokens),
     engineSeconds: Math.round(total(({ seconds }) => seconds ?? 0)),
+    cutOff: total(({ cutOff }) => cutOff ?? 0),
     programs: tasks.reduce((sum, { id }) => sum + new Set(ledger.judged(name, id)?.map(({ program }) => program)).size, 0),
   };
 }

@@ -1,7 +1,8 @@
-import type { Completed, Completion } from "@rune/clients/inference/inference";
+import type { Completion } from "@rune/clients/inference/inference";
 import type { EvaluatorJob } from "@rune/crds/contracts/evaluator";
 import type { LogRecord } from "@rune/crds/contracts/session-log";
 import type { HeldOutTask } from "@rune/crds/contracts/task-set";
+import type { Answers } from "@rune/workloads-shared/programs";
 import type { Sandbox } from "@rune/workloads-shared/sandbox";
 import type { Arm } from "./arms.ts";
 import type { Progress } from "./progress.ts";
@@ -18,7 +19,7 @@ export type World = Pick<Sandbox, "execute" | "prove"> & {
   ledger: Progress;
   /** Appends one record after the last one that this evaluator has. Rejects with Fenced when another one wrote. */
   append(record: LogRecord): Promise<void>;
-  ask(arm: Arm, question: Question): Promise<Pick<Completed, "texts" | "usage">>;
+  ask(arm: Arm, question: Question): Promise<Answers>;
   /** The arm's context for the prompt of a task. */
   contextFor(arm: Arm, task: HeldOutTask): PromptContext;
   /** Why a task's tests can't judge any program; empty where nothing speaks against them. */

@@ -53,6 +53,7 @@ pods:
   annotations: {{ toJson .Values.pods.annotations }}
 jobs:
   ttlSecondsAfterFinished: {{ int64 .Values.jobs.ttlSecondsAfterFinished }}
+  {{- include "rune.scheduling" .Values.jobs | nindent 2 }}
 helpers:
   {{- toYaml .Values.helpers | nindent 2 }}
 gpuResourceName: {{ .Values.gpuResourceName }}

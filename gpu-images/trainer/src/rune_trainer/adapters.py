@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 
 from rune_trainer import adapter_io, training_data
 from rune_trainer.adapter_io import PREFIX, Tensors
@@ -65,7 +66,7 @@ def load(job: Job, reference: NamedReference) -> Adapter:
         files = {layer["annotations"][TITLE_ANNOTATION]: layer["digest"] for layer in manifest["layers"]}
         require_plain(what, json.loads(repository.pull_blob(files[ADAPTER_CONFIG])), shape)
         tensors = pull_tensors(repository, files[ADAPTER_WEIGHTS])
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, SafetensorError) as error:
         raise data_error(
             "NotAnAdapter",
             f"{what} is not shaped like an adapter of Rune's ({type(error).__name__}: {error}); publish it again",

@@ -22,7 +22,7 @@ PROMPT_CHARACTERS = 8192
 class Answer:
     tokens: tuple[int, ...]
     gaps: tuple[float, ...]
-    """Per token, how far its logit is above the runner-up's."""
+    """Per token, how far its score is above the runner-up's; a base's penalties for repetition are in it."""
     text: str
 
 
@@ -56,11 +56,11 @@ def greedy(model: Any, tokenizer: Any, prompt: str) -> Answer:
         top_p=None,
         top_k=None,
         return_dict_in_generate=True,
-        output_logits=True,
+        output_scores=True,
         pad_token_id=tokenizer.pad_token_id,
     )
     tokens = out.sequences[0, ids.shape[1] :].tolist()
-    best = [step[0].float().topk(2).values for step in out.logits]
+    best = [step[0].float().topk(2).values for step in out.scores]
     return Answer(
         tuple(tokens), tuple((b[0] - b[1]).item() for b in best), tokenizer.decode(tokens, skip_special_tokens=True)
     )

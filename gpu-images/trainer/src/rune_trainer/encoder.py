@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from rune_trainer.context import context_of
+from rune_trainer.fitting import fitted
 
 T = TypeVar("T")
 
@@ -48,12 +48,7 @@ class Text:
 
 
 def text_of(tokenizer: Any, trajectory: dict[str, Any], chunk_tokens: int, max_chunks: int) -> Text:
-    longest = chunk_tokens * max_chunks
-    text, left_out = context_of(trajectory, lambda each: len(tokenizer(each)["input_ids"]) <= longest)
-    ids = tokenizer(text)["input_ids"]
-    if len(ids) > longest:  # the end contains the program that passed; a teacher reads no more than the encoder
-        ids = ids[-longest:]
-        text = tokenizer.decode(ids, clean_up_tokenization_spaces=False)
+    text, ids, left_out = fitted(tokenizer, trajectory, chunk_tokens * max_chunks)
     count = math.ceil(len(ids) / chunk_tokens)
     bounds = [len(ids) * n // count for n in range(count + 1)]
     return Text(text, tuple(tuple(ids[a:b]) for a, b in pairwise(bounds)), left_out)

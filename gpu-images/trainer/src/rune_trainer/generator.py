@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from rune_trainer.contract import TITLE_ANNOTATION, TRAINING_ANNOTATION, UNNAMED_ALARM, Job, MediaType
@@ -53,7 +54,7 @@ def read(repository: Repository, job: Job) -> Stored:
             )
         training = training_of(job.generator.digest, manifest, config)
         return Stored(where, settings, pull_weights(repository, manifest), training)
-    except (ValueError, LookupError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, SafetensorError) as error:
         raise unusable(where, f"{type(error).__name__}: {error}") from error
 
 

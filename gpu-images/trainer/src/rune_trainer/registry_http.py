@@ -5,6 +5,7 @@ The distribution specification: https://github.com/opencontainers/distribution-s
 """
 
 import contextlib
+import errno
 import http.client
 import pathlib
 import shutil
@@ -30,6 +31,8 @@ MOST_REDIRECTS = 5
 LONGEST_WAIT_SECONDS = 60.0
 KEEP_THE_METHOD = (307, 308)
 DENIED = (401, 403)
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EFBIG)
+"""Errors of the pod's own disk, which are no outage of the registry."""
 REDIRECTS = (301, 302, 303, *KEEP_THE_METHOD)
 
 
@@ -196,7 +199,7 @@ def exchange(
     headers: dict[str, str],
     into: pathlib.Path | None,
 ) -> Answer:
-    """One exchange, whatever its status, without redirects. Raises Away where the network fails."""
+    """One exchange, whatever its status, without redirects. Raises Away where the network fails, OSError where the disk does."""
     with body_of(data) as (body, length):
         request = urllib.request.Request(url, data=body, method=method, headers={**headers, **length})
         try:
@@ -206,6 +209,8 @@ def exchange(
             except urllib.error.HTTPError as error:
                 return Answer(error.code, error.headers, error.read(), url)
         except (OSError, http.client.HTTPException) as error:
+            if isinstance(error, OSError) and error.errno in DISK:
+                raise
             raise Away(f"{method} {without_query(url)}: {error}") from error
 
 

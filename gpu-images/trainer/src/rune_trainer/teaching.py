@@ -12,12 +12,13 @@ from typing import Any
 import torch
 
 from rune_trainer import checkpoint
-from rune_trainer.context import context_of, in_front_of
+from rune_trainer.context import in_front_of
 from rune_trainer.contract import Exit
 from rune_trainer.corpus import Row, asked_rows
 from rune_trainer.distillation import Taught, divergence, joined, kept_of
 from rune_trainer.errors import Ending, bad_input, terminated
 from rune_trainer.examples import Example, example_of
+from rune_trainer.fitting import fitted
 from rune_trainer.packing import pack
 from rune_trainer.rendering import prompt_of
 from rune_trainer.sft import Run
@@ -63,7 +64,7 @@ def room_of(examples: list[Example], window: int) -> int:
 
 
 def taught_by(tokenizer: Any, row: Row, student: Example, item: Item, room: int) -> Example:
-    context, _ = context_of(item.trajectory, lambda text: len(tokenizer(text)["input_ids"]) <= room)
+    context, _, _ = fitted(tokenizer, item.trajectory, room)
     prompt, head = prompt_of(tokenizer, list(in_front_of(row.messages, context)), row.given)
     return Example(prompt, tuple(head), student.tail)
 

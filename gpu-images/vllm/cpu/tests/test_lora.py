@@ -1,9 +1,17 @@
+import types
+
 import pytest
 import torch
 
 from rune_vllm_cpu import lora
 
 RANK, INPUTS, OUTPUTS, SLOTS = 4, 6, 8, 3
+
+
+@pytest.fixture(autouse=True)
+def forgotten():
+    lora.new_step()
+    lora.held.clear()
 
 
 @pytest.fixture
@@ -57,3 +65,61 @@ def test_prefill_gives_the_tokens_of_a_sequence_its_slot(stacked):
     lora.per_token(lora.bgmv_shrink)(inputs, a, output, torch.tensor([0, 3]), lengths, slots, 2, 3, 5, 1.0)
     lora.bgmv_shrink(inputs, a, alone, torch.tensor([2, 2, 2, 0, 0]))
     assert torch.equal(output, alone)
+
+
+class Layer:
+    """As vLLM's: two slices, and slots that are set and reset."""
+
+    def __init__(self):
+        self.lora_a_stacked = tuple(torch.zeros(SLOTS, 1, RANK, INPUTS) for _ in range(2))
+        self.lora_b_stacked = tuple(torch.zeros(SLOTS, 1, OUTPUTS, RANK) for _ in range(2))
+
+    def reset_lora(self, index):
+        for weights in (*self.lora_a_stacked, *self.lora_b_stacked):
+            weights[index] = 0
+
+    def set_lora(self, index, part):
+        self.reset_lora(index)
+        self.lora_a_stacked[part][index], self.lora_b_stacked[part][index] = 1.0, 1.0
+
+
+def test_a_slot_whose_adapter_does_not_change_a_layer_is_left_out_until_one_does():
+    layers = types.ModuleType("layers")
+    layers.Layer = Layer
+    lora.note_changes(layers)
+    lora.note_changes(layers)
+    layer, slots = Layer(), torch.tensor([0, 1, 2])
+
+    def used():
+        return [[slot for slot, _ in lora.used(a, slots)] for a in layer.lora_a_stacked]
+
+    assert used() == [[0, 1, 2]] * 2, "what isn't known may have values"
+    for index in range(SLOTS):
+        layer.reset_lora(index)
+    assert used() == [[], []]
+    layer.set_lora(1, 0)
+    assert used() == [[1], []]
+    output, between = torch.zeros(3, OUTPUTS), torch.full((3, RANK), 9.0)
+    lora.bgmv_shrink(torch.ones(3, INPUTS), layer.lora_a_stacked[0], between, slots)
+    lora.bgmv_expand(between, layer.lora_b_stacked[0], output, slots)
+    assert output[1].tolist() == [INPUTS * RANK] * OUTPUTS and output[[0, 2]].abs().sum() == 0
+    layer.set_lora(1, 1)
+    assert used() == [[], [1]]
+
+
+def test_the_next_step_has_its_own_tokens_in_the_same_tensors(stacked):
+    a, _ = stacked
+    inputs, slots, lengths = torch.randn(4, INPUTS), torch.tensor([0, 1]), torch.tensor([2, 2])
+    of_sequences, rest = lora.per_token(lora.bgmv_shrink), (torch.tensor([0, 2]), lengths, slots, 2, 2, 4, 1.0)
+    first, second, alone = (torch.zeros(4, RANK) for _ in range(3))
+    of_sequences(inputs, a, first, *rest)
+    slots.copy_(torch.tensor([2, -1]))
+    lora.new_step()
+    of_sequences(inputs, a, second, *rest)
+    lora.bgmv_shrink(inputs, a, alone, torch.tensor([2, 2, -1, -1]))
+    assert torch.equal(second, alone) and not torch.equal(first, second)
+
+
+def test_neighbours_are_a_slice_and_others_are_not():
+    rows = dict(lora.groups(torch.tensor([1, 1, 0, 2, 0])))
+    assert rows[1] == slice(0, 2) and rows[2] == slice(3, 4) and rows[0].tolist() == [2, 4]

@@ -18,16 +18,17 @@ export class FakeEngine {
   startTimeInMetrics = true;
   /** every load is refused */
   refusing = false;
+  /** every load ends the engine, without an answer */
+  endingAtLoads = false;
   /** the adapters' answers, by name */
   answers: Record<string, string> = {};
   baseAnswer = " the knife";
   /** its core has exited, and its API is about to: everything returns 500, `/health` 503 */
   ending = false;
-  /** answers wait for this */
-  gate: Promise<void> = Promise.resolve();
   loads: string[] = [];
   unloads: string[] = [];
   completions: string[] = [];
+  #gate: Promise<void> = Promise.resolve();
   #adapters = new Map<string, { root: string; poison: boolean }>();
   #poisoned = false;
   #started = 1_800_000_000;
@@ -79,7 +80,7 @@ export class FakeEngine {
   /** Holds all answers back until the returned function is called. */
   hold(): () => void {
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.gate = promise;
+    this.#gate = promise;
     return resolve;
   }
 
@@ -125,6 +126,7 @@ export class FakeEngine {
 
   async #load(response: ServerResponse, name: string, path: string): Promise<void> {
     this.loads.push(name);
+    if (this.endingAtLoads) return await this.stop();
     if (this.ending) return this.#end(response);
     if (name === this.base) return this.#refuse(response, 400, `The lora adapter '${name}' is the base model.`);
     if (this.#adapters.has(name)) return this.#refuse(response, 400, `The lora adapter '${name}' has already been loaded.`);
@@ -150,7 +152,7 @@ export class FakeEngine {
 
   async #complete(response: ServerResponse, body: { model: string; max_tokens?: number; stream?: boolean }): Promise<void> {
     this.completions.push(body.model);
-    await this.gate;
+    await this.#gate;
     if (this.ending) return this.#end(response);
     const adapter = this.#adapters.get(body.model);
     if (!adapter && body.model !== this.base)

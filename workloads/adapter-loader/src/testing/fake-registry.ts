@@ -5,13 +5,12 @@ import type { TestArtifact } from "./fixtures.ts";
 export class FakeRegistry {
   readonly blobs = new Map<string, Buffer>();
   down = false;
-  /** resolves before every answer */
-  gate: Promise<void> = Promise.resolve();
+  #gate: Promise<void> = Promise.resolve();
   #server: TestServer | undefined;
 
   async start(): Promise<string> {
     this.#server = await testServer(async (seen, response) => {
-      await this.gate;
+      await this.#gate;
       const bytes = this.blobs.get(seen.path.split("/").at(-1) ?? "");
       if (this.down) response.writeHead(503).end();
       else if (!bytes) response.writeHead(404).end();
@@ -26,6 +25,13 @@ export class FakeRegistry {
 
   add(...artifacts: TestArtifact[]): void {
     for (const artifact of artifacts) for (const [digest, bytes] of artifact.blobs) this.blobs.set(digest, bytes);
+  }
+
+  /** Holds all answers back until the returned function is called. */
+  hold(): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#gate = promise;
+    return resolve;
   }
 
   async stop(): Promise<void> {
