@@ -5,7 +5,8 @@ without adapter (index -1) reads the *last* slot. Here the tokens of one adapter
 without adapter are unchanged. Measured on two cores with a 0.5 B model at rank 16: 62 tokens/s instead of 15–18.
 
 vLLM applies LoRA in every layer that could have any. A slot whose adapter doesn't change a layer holds zeros there and is
-left out, and which tokens are whose is found once for all layers of a forward pass.
+left out, and which tokens are whose is found once for all layers of a forward pass: with seven adapters at once that change
+only `down_proj`, 40 to 55 tokens/s instead of 26 to 29.
 
 Shapes: inputs (tokens, inputs); A (slots, 1, rank, inputs) or without the 1; B (slots, 1, outputs, rank) likewise;
 indices (tokens,), the slot of each token or -1.
@@ -122,7 +123,9 @@ def new_step() -> None:
 
 
 def note(layer: Any, slot: int) -> None:
-    """Remembers where a layer has values for a slot that was set or reset."""
+    """Remembers where a layer has values for a slot that was set or reset; not of a layer that sets slots in a way of its own."""
+    if not getattr(type(layer).set_lora, "notes", False):
+        return
     for stacked in (getattr(layer, "lora_a_stacked", ()), getattr(layer, "lora_b_stacked", ())):
         for weights in stacked if isinstance(stacked, tuple) else ():
             held.setdefault(weights.data_ptr(), {})[slot] = bool(weights[slot].any())

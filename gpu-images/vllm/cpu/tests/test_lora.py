@@ -107,6 +107,21 @@ def test_a_slot_whose_adapter_does_not_change_a_layer_is_left_out_until_one_does
     assert used() == [[], [1]]
 
 
+def test_nothing_is_left_out_of_a_layer_that_sets_slots_in_a_way_of_its_own():
+    layers = types.ModuleType("layers")
+    layers.Layer = Layer
+    lora.note_changes(layers)
+
+    class Later(Layer):
+        def set_lora(self, index, part):
+            self.reset_lora(index)
+            self.lora_a_stacked[part][index] = 1.0
+
+    layer = Later()
+    layer.set_lora(0, 0)
+    assert [slot for slot, _ in lora.used(layer.lora_a_stacked[0], torch.tensor([0]))] == [0]
+
+
 def test_the_next_step_has_its_own_tokens_in_the_same_tensors(stacked):
     a, _ = stacked
     inputs, slots, lengths = torch.randn(4, INPUTS), torch.tensor([0, 1]), torch.tensor([2, 2])
