@@ -91,7 +91,7 @@ describe.runIf(enabled)("the logs against nats-server", () => {
   });
 
   it("reads a long log in batches, and keeps of it what the reader keeps", async () => {
-    const log = await open("long");
+    const log = await open("batches");
     await log.read();
     for (let n = 0; n < 230; n += 1) await log.append(reflected(n));
     const sizes: number[] = [];
@@ -102,11 +102,11 @@ describe.runIf(enabled)("the logs against nats-server", () => {
         return records.reduce((total, { record }) => total + record.n, state);
       },
     };
-    const whole = await readLog(source(sessionSubject("long")), sum);
+    const whole = await readLog(source(sessionSubject("batches")), sum);
     expect([whole.state, sizes]).toEqual([(229 * 230) / 2, [100, 100, 30]]);
     await log.append(reflected(1000));
-    expect((await readLog(source(sessionSubject("long")), sum, whole)).state).toBe((229 * 230) / 2 + 1000);
-    expect(await operator.foldLog(sessionSubject("long"), sum)).toBe((229 * 230) / 2 + 1000);
+    expect((await readLog(source(sessionSubject("batches")), sum, whole)).state).toBe((229 * 230) / 2 + 1000);
+    expect(await operator.foldLog(sessionSubject("batches"), sum)).toBe((229 * 230) / 2 + 1000);
   });
 
   it("reads only what follows a log that is known, and all of one that is another by now", async () => {

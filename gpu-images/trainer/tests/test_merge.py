@@ -195,7 +195,16 @@ def test_without_a_validation_task_it_says_what_to_do(world):
         ({"spoil": lambda t, k: t.update({k: t[k][:1]})}, "NotAnAdapter", "has rank 1"),
         ({"spoil": lambda t, k: t.update({k: t[k][:, :5].contiguous()})}, "ShapeMismatch", "the base has"),
     ],
-    ids=["another base", "rsLoRA", "another rank", "NaN", "half a pair", "no safetensors", "a short tensor", "another width"],
+    ids=[
+        "another base",
+        "rsLoRA",
+        "another rank",
+        "NaN",
+        "half a pair",
+        "no safetensors",
+        "a short tensor",
+        "another width",
+    ],
 )
 def test_a_parent_that_can_t_be_merged_is_named_with_what_is_wrong(world, change, reason, said):
     base = world.base.__class__(**change["base"]) if "base" in change else world.base
