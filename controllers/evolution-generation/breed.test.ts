@@ -155,22 +155,25 @@ describe("children", () => {
 
   it("are made again with equal weights where a search of weights has nothing to measure by", () => {
     const training = [{ ...children[0], state: "Training", runUID: "u" }];
+    const attempts = [{ startTime: "2026-11-22T11:00:00Z", endTime: "2026-11-22T11:01:40Z" }];
     const run = ours("parsers-c1", [], {
-      status: { conditions: [{ ...aCondition("Failed", "True", "NoValidationTasks"), message: "none has" }] },
+      spec: { resources: { gpus: 2 } },
+      status: { attempts, conditions: [{ ...aCondition("Failed", "True", "NoValidationTasks"), message: "none has" }] },
     });
     const again = at({ children: training }, { runs: new Map([["parsers-c1", run as never]]) });
     expect(again.status).toMatchObject({
-      children: [{ run: "parsers-e1", state: "Planned", equalWeights: true, why: expect.stringContaining("none has") }],
+      children: [{ run: "parsers-e1", state: "Planned", equalWeights: true, why: expect.stringContaining("none has"), gpuSeconds: 200 }],
+      spent: { gpuSeconds: 200 },
     });
     expect(at({ children }).creates[0]?.spec.merge).toMatchObject({ search: {} });
     const [made] = at({ ...again.status }).creates;
     expect(made?.metadata.name).toBe("parsers-e1");
     expect(made?.spec.merge).not.toHaveProperty("search");
     const failed = at(
-      { ...again.status, children: [{ ...children[0], run: "parsers-e1", state: "Training", equalWeights: true }] },
+      { ...again.status, children: [{ ...children[0], run: "parsers-e1", state: "Training", equalWeights: true, gpuSeconds: 200 }] },
       { runs: new Map([["parsers-e1", run as never]]) },
     );
-    expect(failed.status).toMatchObject({ children: [{ state: "Failed" }] });
+    expect(failed.status).toMatchObject({ children: [{ state: "Failed", gpuSeconds: 400 }], spent: { gpuSeconds: 400 } });
   });
 
   it("aren't made beyond the GPU hours", () => {
