@@ -1,5 +1,5 @@
 import type { Adapter } from "@rune/crds/kinds/adapter";
-import type { TrainingRun } from "@rune/crds/kinds/training-run";
+import { mostTrajectories, type TrainingRun } from "@rune/crds/kinds/training-run";
 import { ConditionType } from "@rune/crds/words/conditions";
 import { getCondition, isTrue, type Outcome, progressing, waiting } from "kopf-ts";
 import { Reason } from "../shared/reasons.ts";
@@ -153,7 +153,7 @@ function unionOf({ parents }: Child, { learnt }: World): TrainingData {
   const all = parents.flatMap((name) => learnt.get(name) ?? []);
   const artifacts = eachOnce(all.flatMap((each) => each.artifacts));
   const { sft, include } = all.find((each) => each.sft) ?? {};
-  return { artifacts: artifacts.toSorted((a, b) => (a.digest < b.digest ? -1 : 1)).slice(0, 500), sft, include };
+  return { artifacts: artifacts.toSorted((a, b) => (a.digest < b.digest ? -1 : 1)).slice(0, mostTrajectories), sft, include };
 }
 
 /** Where an adapter's training settings are unknown, a new one of its shape is at least as large. */

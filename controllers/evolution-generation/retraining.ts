@@ -16,8 +16,9 @@ const retrySeconds = 30;
 export function pairsIn(sessions: readonly AgentSession[]): readonly ArtifactReference[] {
   const begun = ({ metadata: { creationTimestamp = "" } }: AgentSession) => creationTimestamp;
   return sessions
+    .filter(({ status }) => status?.outcome === "Solved")
     .toSorted((a, b) => begun(b).localeCompare(begun(a)))
-    .flatMap(({ status }) => (status?.outcome === "Solved" && status.trajectory ? [status.trajectory] : []))
+    .flatMap(({ status }) => status?.trajectory ?? [])
     .map(({ repository, digest }) => ({ repository, digest }));
 }
 
