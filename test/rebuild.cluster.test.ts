@@ -7,6 +7,7 @@ import { resourceOf } from "../crds/kinds/kind.ts";
 import { kinds } from "../crds/kinds/kinds.ts";
 import { apiVersion, group } from "../crds/words/group.ts";
 import { annotation } from "../crds/words/labels.ts";
+import { ownNamespace } from "../examples/00-quickstart/manifests.ts";
 import { install } from "../examples/shared/installation.ts";
 import { namespaceManifest } from "../examples/shared/manifests.ts";
 import { isTrue } from "../examples/shared/objects.ts";
@@ -101,7 +102,7 @@ describe.skipIf(!canRun)("a cluster that is made again beside the registry that 
       },
     });
     await install({ release: "rune", systemNamespace: system });
-    await create(namespaceManifest(namespace, {}), ...before.map(manifestOf));
+    await create(namespaceManifest(namespace, ownNamespace), ...before.map(manifestOf));
 
     for (const { metadata, status } of before) {
       const again = await eventually(

@@ -12,7 +12,18 @@ import { quickstartModel, storeQuickstartModel } from "../shared/base-model.ts";
 import { script } from "../shared/command-line.ts";
 import { install } from "../shared/installation.ts";
 import { type Manifest, namespaceManifest } from "../shared/manifests.ts";
-import { applyKept, emptyNamespace, isOver, isTrue, list, type Seen, serverReady, until, untilOver } from "../shared/objects.ts";
+import {
+  applyKept,
+  emptyNamespace,
+  isOver,
+  isTrue,
+  list,
+  ownNamespaceExists,
+  type Seen,
+  serverReady,
+  until,
+  untilOver,
+} from "../shared/objects.ts";
 import { reportFile } from "../shared/report.ts";
 import { Timings } from "../shared/timings.ts";
 import {
@@ -48,7 +59,7 @@ async function main(options: Options): Promise<Result> {
   );
   const base: BaseModel = { oci: { repository, digest } };
   const humanEval = await humanEvalTasks();
-  if (!options.resume) await emptyNamespace(namespace, ownNamespace);
+  await (options.resume ? ownNamespaceExists : emptyNamespace)(namespace, ownNamespace);
   await apply("00-namespace.yaml", namespaceManifest(namespace, ownNamespace));
   await apply("01-model-server.yaml", serverManifest(namespace, base));
   await timings.run("model server", `ModelServer ${server}`, (detail) => serverReady(namespace, server, detail));

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { until } from "./objects.ts";
+import { emptyNamespace, until } from "./objects.ts";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -39,4 +39,33 @@ test("an object that doesn't exist isn't waited for", async () => {
       () => {},
     ),
   ).rejects.toBe(missing);
+});
+
+const own = { "app.kubernetes.io/managed-by": "rune-example" };
+/** A kubectl that knows one namespace with these labels, or none; `deleted` receives what it is asked to delete. */
+const kubectlWith = (labels: Record<string, string> | undefined, deleted: string[]) => async (args: string[]) => {
+  if (args[0] === "delete") deleted.push(args.slice(1, 3).join(" "));
+  return args[0] === "get" && labels ? JSON.stringify({ metadata: { name: "team", labels } }) : "";
+};
+
+test("a second run deletes the namespace of the first, its servers first", async () => {
+  const deleted: string[] = [];
+  await emptyNamespace("team", own, kubectlWith({ ...own, "kubernetes.io/metadata.name": "team" }, deleted));
+  expect(deleted).toEqual(["modelservers --all", "namespace team"]);
+});
+
+test("the first run deletes nothing", async () => {
+  const deleted: string[] = [];
+  await emptyNamespace("team", own, kubectlWith(undefined, deleted));
+  expect(deleted).toEqual([]);
+});
+
+test.each([
+  ["no labels", {}],
+  ["another example's labels", { "app.kubernetes.io/managed-by": "rune-other" }],
+])("a namespace with %s is neither used nor deleted", async (_, labels) => {
+  const deleted: string[] = [];
+  const refused = emptyNamespace("team", own, kubectlWith(labels, deleted));
+  await expect(refused).rejects.toThrow("namespace team exists and was not made by this example");
+  expect(deleted).toEqual([]);
 });

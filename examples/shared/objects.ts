@@ -29,16 +29,32 @@ export async function applyKept(path: string, ...manifests: Manifest[]): Promise
   await kubectl(["apply", "--server-side", "-f", "-"], { input: text });
 }
 
-/** Specs are frozen, so a second run needs an empty namespace; only one with the example's own labels is emptied. */
-export async function emptyNamespace(namespace: string, ownLabels: Record<string, string>): Promise<void> {
-  const own = await kubectl(["get", "namespace", "-l", selectorOf(ownLabels), "-o", "name"]);
-  if (!own.split("\n").includes(`namespace/${namespace}`)) return;
+/**
+ * Specs are frozen, so a second run needs an empty namespace: deletes the one that an earlier run made. Throws if it is not
+ * the example's own.
+ */
+export async function emptyNamespace(namespace: string, ownLabels: Record<string, string>, run = kubectl): Promise<void> {
+  if (!(await ownNamespaceExists(namespace, ownLabels, run))) return;
   await progress.step(`deleting what an earlier run left in namespace ${namespace}`, async () => {
     // First objects with pods that have a long grace period: otherwise half of it passes before Kubernetes looks at the
     // namespace again.
-    await kubectl(["delete", "modelservers", "--all", "-n", namespace, "--cascade=foreground", "--timeout=3m"]);
-    await kubectl(["delete", "namespace", namespace, "--timeout=5m"]);
+    await run(["delete", "modelservers", "--all", "-n", namespace, "--cascade=foreground", "--timeout=3m"]);
+    await run(["delete", "namespace", namespace, "--timeout=5m"]);
   });
+}
+
+/**
+ * Whether an earlier run's namespace exists. Throws if one exists that lacks the example's labels: this run would put them
+ * on it, and the next one would delete it with all that it holds.
+ */
+export async function ownNamespaceExists(namespace: string, ownLabels: Record<string, string>, run = kubectl): Promise<boolean> {
+  const found = await run(["get", "namespace", namespace, "--ignore-not-found", "-o", "json"]);
+  if (!found.trim()) return false;
+  const { labels = {} }: { labels?: Record<string, string> } = JSON.parse(found).metadata;
+  if (Object.entries(ownLabels).every(([key, value]) => labels[key] === value)) return true;
+  throw new Error(
+    `namespace ${namespace} exists and was not made by this example, which deletes its namespace when it runs again. Use another one, or delete it: kubectl delete namespace ${namespace}`,
+  );
 }
 
 export async function get<Status>(kind: string, namespace: string, name: string): Promise<Seen<Status>> {
